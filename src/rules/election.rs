@@ -1,0 +1,71 @@
+//! Decides who leads: a pure function of POD_HEALTH. Elects nobody by itself.
+
+use super::step::PodId;
+use super::time::{Millis, Timestamp};
+
+/// What a pod says of itself in POD_HEALTH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PodStatus {
+    Up,
+    Draining,
+    Dormant,
+    /// Final for its `pod_id`.
+    Down,
+}
+
+impl PodStatus {
+    pub const ALL: [Self; 4] = [Self::Up, Self::Draining, Self::Dormant, Self::Down];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Draining => "draining",
+            Self::Dormant => "dormant",
+            Self::Down => "down",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// Whether steps claimed by such a pod are held, not orphaned.
+    pub const fn holds_claims(self) -> bool {
+        !matches!(self, Self::Down)
+    }
+}
+
+/// One row of POD_HEALTH, without its meta.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodView {
+    pub pod_id: PodId,
+    pub birth: Timestamp,
+    pub last_heartbeat: Timestamp,
+    pub beating_since: Timestamp,
+    pub status: PodStatus,
+    pub can_lead: bool,
+}
+
+impl PodView {
+    /// Whether the last beat is younger than `limit`. A beat in the future (the clock stepped
+    /// back) counts as fresh.
+    pub fn is_fresh(&self, now: Timestamp, limit: Millis) -> bool {
+        now.since(self.last_heartbeat) < limit
+    }
+}
+
+/// The oldest living pod that can lead; `pod_id` breaks ties.
+pub fn leader(pods: &[PodView], now: Timestamp, dead_pod_threshold: Millis) -> Option<&PodId> {
+    pods.iter()
+        .filter(|pod| pod.status == PodStatus::Up && pod.can_lead && pod.is_fresh(now, dead_pod_threshold))
+        .min_by(|a, b| (a.birth, &a.pod_id).cmp(&(b.birth, &b.pod_id)))
+        .map(|pod| &pod.pod_id)
+}
+
+/// When a pod has been beating since, after one more beat: kept while beats come in time, else now.
+/// `1.5 ×` leaves room for one late beat; a previous beat in the future means the clock stepped.
+pub fn beating_since(previous: &PodView, now: Timestamp, heartbeat_interval: Millis) -> Timestamp {
+    let gap_max = Millis(heartbeat_interval.0 * 3 / 2);
+    let interrupted = previous.last_heartbeat > now || now.since(previous.last_heartbeat) > gap_max;
+    if interrupted { now } else { previous.beating_since }
+}

@@ -1,0 +1,104 @@
+//! Remembers. One trait of intents, batch-shaped, and what crosses it; the dialects implement it.
+//!
+//! Refuses policy: a store never decides whether to retry, when to beat or what is due to whom.
+//! Every write carries its precondition and is decided inside the database, by the database's clock.
+
+pub mod error;
+pub mod journal;
+pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+pub mod types;
+
+use async_trait::async_trait;
+
+pub use error::{Error, Refusal, Result};
+pub use types::*;
+
+use crate::rules::step::{Claim, PodId, StepId};
+use crate::rules::time::Timestamp;
+
+/// What a pod needs of a shared database. Every call is a batch and at most one round trip;
+/// a call with an empty batch does nothing and touches no database.
+///
+/// Errors: [`Error`] speaks for the whole call (nothing of it happened, unless it
+/// [`is_unknown`](Error::is_unknown)); what concerns one row comes back beside that row.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    fn capabilities(&self) -> Capabilities;
+
+    /// Creates or upgrades the tables, or with [`Migrate::CheckOnly`] only looks.
+    /// Refuses a schema whose `min_compatible` is above what this build speaks.
+    async fn migrate(&self, mode: Migrate) -> Result<SchemaVersion>;
+
+    /// The database's clock.
+    async fn now(&self) -> Result<Timestamp>;
+
+    /// Stores new steps, each row accepted or refused by itself, in one commit.
+    /// A `step_id` that is already stored is answered [`Accepted::Existing`], unchanged: so a call
+    /// whose answer was lost can be sent again. With a hand-off, rows may be born `claimed` by the
+    /// caller, where nothing due in their queue has the turn before them.
+    async fn enqueue(&self, call: &Enqueue) -> Result<Vec<Result<Accepted, Refusal>>>;
+
+    /// Records outcomes, gives claims back and takes new ones, in one transaction.
+    /// A pod whose row is `down` or missing gets no claims; its outcomes still count, for the fence decides.
+    /// An outcome the database refuses as data is answered [`Verdict::Refused`] alone.
+    async fn cycle(&self, call: &Cycle) -> Result<CycleReply>;
+
+    /// Every step the pod holds according to the database.
+    async fn mine(&self, pod: &PodId) -> Result<Vec<Claim>>;
+
+    /// Notes how far claimed steps are; fenced, and dropped in silence when the claim is lost.
+    async fn progress(&self, reports: &[ProgressReport]) -> Result<()>;
+
+    /// Cancels steps not yet claimed; of claimed ones, asks the holder to stop.
+    async fn cancel(&self, ids: &[StepId]) -> Result<Vec<CancelVerdict>>;
+
+    /// Puts failed steps back to `pending`, counters at zero, history kept; row by row.
+    async fn replay(&self, ids: &[StepId]) -> Result<Vec<ReplayVerdict>>;
+
+    /// Reads steps by id; in the order asked, `None` where there is none.
+    async fn get(&self, ids: &[StepId]) -> Result<Vec<Option<Step>>>;
+
+    /// Reads steps by filter, newest id first, at most `filter.limit`.
+    async fn search(&self, filter: &Search) -> Result<Vec<Step>>;
+
+    /// Counts steps by queue and state.
+    async fn stats(&self) -> Result<Stats>;
+
+    /// Reads every pod that is not pruned, with its meta.
+    async fn pods(&self) -> Result<Vec<Pod>>;
+
+    /// Writes a new pod's row, `up` and beating since now. An id that exists is an error.
+    async fn register(&self, pod: &Registration) -> Result<()>;
+
+    /// Beats, and reads back what the pod needs to know, in one statement's worth of work on a
+    /// connection of its own. Changes nothing for a row that is `down`; then `alive` is false.
+    async fn beat(&self, beat: &Beat) -> Result<Pulse>;
+
+    /// Marks a pod's own row `down` at the end of its life. Its claims must have been released.
+    async fn retire(&self, pod: &PodId) -> Result<()>;
+
+    /// Declares dead, in one statement on POD_HEALTH alone, those suspects whose row still shows
+    /// the beat the leader saw and is too old, provided the leader's own row allows it
+    /// (`rules::recovery::may_declare_deaths`). Returns whom it marked.
+    async fn mark_dead(&self, call: &MarkDead) -> Result<Vec<PodId>>;
+
+    /// Gives back, fails or cancels (`rules::recovery::orphan_goes_to`) up to `limit` claimed steps
+    /// whose `claimed_by` has no row that holds claims. Idempotent; decided in the database.
+    async fn recover(&self, call: &Recover) -> Result<Vec<Recovered>>;
+
+    /// Deletes final steps and `down` pods past their keep, at most `limit` steps; a pod row that
+    /// a claimed step names stays.
+    async fn prune(&self, call: &Prune) -> Result<Pruned>;
+
+    /// Pauses or resumes a queue for the whole fleet.
+    async fn control(&self, command: &Control) -> Result<()>;
+
+    /// A counter that changes whenever there may be new work: a hint, never a promise.
+    /// A store without wake-ups never changes it; polling is the safety net.
+    fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64>;
+
+    /// Finishes what is under way and lets go of threads and connections. Calls after it are `Stopped`.
+    async fn close(&self);
+}
