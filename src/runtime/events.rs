@@ -1,0 +1,149 @@
+//! One bounded broadcast of facts, one event per fact; logs, metrics and tests subscribe to it.
+//! Decides nothing, and never waits for a slow listener.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::rules::state::State;
+use crate::rules::step::{Claim, PodId, StepId};
+use crate::rules::time::Millis;
+
+/// How many events a slow listener may lag behind before it loses the oldest.
+pub const EVENTS_BUFFERED: usize = 8192;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    PodStarted {
+        pod: PodId,
+    },
+    /// The store says this pod is down; it registers anew.
+    PodDeclaredDead {
+        pod: PodId,
+    },
+    PodStopped {
+        pod: PodId,
+    },
+    Enqueued {
+        steps: u32,
+        refused: u32,
+    },
+    Claimed {
+        pod: PodId,
+        claims: Vec<Claim>,
+    },
+    /// The outcome is recorded; `to` is what was asked for.
+    Finished {
+        pod: PodId,
+        claim: Claim,
+        task: Arc<str>,
+        to: State,
+    },
+    /// A late outcome met another claim and was dropped.
+    ClaimLost {
+        pod: PodId,
+        claim: Claim,
+    },
+    OutcomeRefused {
+        pod: PodId,
+        claim: Claim,
+        message: String,
+    },
+    Released {
+        pod: PodId,
+        claims: Vec<Claim>,
+    },
+    Journaled {
+        pod: PodId,
+        outcomes: u32,
+    },
+    Delivered {
+        pod: PodId,
+        outcomes: u32,
+    },
+    /// An outcome could be neither stored nor journaled.
+    JournalFailed {
+        pod: PodId,
+        message: String,
+    },
+    BeatFailed {
+        pod: PodId,
+        message: String,
+    },
+    Fenced {
+        pod: PodId,
+    },
+    Unfenced {
+        pod: PodId,
+    },
+    StoreFailed {
+        pod: PodId,
+        action: &'static str,
+        message: String,
+        unknown: bool,
+    },
+    StoreBack {
+        pod: PodId,
+    },
+    LeaderChanged {
+        pod: PodId,
+        leader: Option<PodId>,
+    },
+    MarkedDead {
+        by: PodId,
+        pods: Vec<PodId>,
+    },
+    Recovered {
+        by: PodId,
+        step_id: StepId,
+        from: PodId,
+        to: State,
+        crash_count: u32,
+    },
+    Pruned {
+        by: PodId,
+        steps: u64,
+        pods: u64,
+    },
+    Reconciled {
+        pod: PodId,
+        released: u32,
+        lost: u32,
+    },
+    DeadlinePassed {
+        pod: PodId,
+        claim: Claim,
+        task: Arc<str>,
+        timeout: Millis,
+    },
+    LoopBlocked {
+        pod: PodId,
+        lag: Millis,
+        blocker: Option<String>,
+    },
+    Draining {
+        pod: PodId,
+        running: u32,
+    },
+}
+
+/// Where events go.
+#[derive(Clone, Debug)]
+pub struct Events(broadcast::Sender<Event>);
+
+impl Default for Events {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(EVENTS_BUFFERED))
+    }
+}
+
+impl Events {
+    pub fn emit(&self, event: Event) {
+        // An error only says that nobody listens.
+        let _ = self.0.send(event);
+    }
+
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.0.subscribe()
+    }
+}
