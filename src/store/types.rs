@@ -11,6 +11,7 @@ use crate::rules::time::{Millis, Timestamp};
 
 /// What a store can do. Differences between dialects are declared here, never asked by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is asked by itself; no two exclude each other")]
 pub struct Capabilities {
     /// Unique keys are enforced by the database.
     pub unique_keys: bool,

@@ -1,0 +1,149 @@
+//! Keeps POD_HEALTH in memory and does what leaders ask: beats, deaths, rescue, pruning, pauses.
+//! Who is dead and where an orphan goes is asked of `rules`.
+
+use std::sync::Arc;
+
+use super::work::{end_claim, go};
+use super::{News, Tables, claim_of, history};
+use crate::rules::election::{PodStatus, PodView, beating_since};
+use crate::rules::recovery::{is_dead, may_declare_deaths, orphan_goes_to};
+use crate::rules::state::State;
+use crate::rules::step::{PodId, StepId};
+use crate::rules::time::{Millis, Timestamp};
+use crate::store::error::{Error, Result};
+use crate::store::types::{Beat, Control, MarkDead, Pod, Prune, Pruned, Pulse, Recover, Recovered, Registration};
+
+impl Tables {
+    /// Whether the pod may claim: it has a row, and nobody declared it dead.
+    pub(super) fn is_alive(&self, pod: &PodId) -> bool {
+        self.pods.get(pod).is_some_and(|pod| pod.view.status.holds_claims())
+    }
+
+    pub(super) fn register(&mut self, pod: &Registration, now: Timestamp) -> Result<()> {
+        if self.pods.contains_key(&pod.pod_id) {
+            return Err(Error::config(format!("pod {} is registered already", pod.pod_id)));
+        }
+        let view = PodView {
+            pod_id: pod.pod_id.clone(),
+            birth: now,
+            last_heartbeat: now,
+            beating_since: now,
+            status: PodStatus::Up,
+            can_lead: pod.can_lead,
+        };
+        self.pods.insert(pod.pod_id.clone(), Pod { view, meta: Arc::clone(&pod.meta) });
+        Ok(())
+    }
+
+    pub(super) fn beat(&mut self, beat: &Beat, now: Timestamp) -> Pulse {
+        assert!(beat.status.holds_claims(), "a pod ends by `retire`, not by a beat");
+        let row = self.pods.get_mut(&beat.pod_id).filter(|pod| pod.view.status.holds_claims());
+        let alive = row.is_some();
+        if let Some(pod) = row {
+            pod.view.beating_since = beating_since(&pod.view, now, beat.timing.heartbeat_interval);
+            pod.view.last_heartbeat = now;
+            pod.view.status = beat.status;
+            pod.view.can_lead = beat.can_lead;
+            pod.meta = beat.meta.as_ref().unwrap_or(&pod.meta).clone();
+        }
+        let views = self.pods.values().map(|pod| &pod.view).filter(|view| view.status.holds_claims());
+        let asked_to_stop = self.rows.held_by(&beat.pod_id).filter(|step| step.cancel_requested);
+        Pulse {
+            alive,
+            now,
+            pods: views.cloned().collect(),
+            paused: self.paused_queues(),
+            cancel_requested: asked_to_stop.filter_map(claim_of).collect(),
+        }
+    }
+
+    pub(super) fn retire(&mut self, pod: &PodId) {
+        if let Some(pod) = self.pods.get_mut(pod) {
+            pod.view.status = PodStatus::Down;
+        }
+    }
+
+    pub(super) fn mark_dead(&mut self, call: &MarkDead, now: Timestamp) -> Vec<PodId> {
+        let leader = self.pods.get(&call.leader);
+        if !leader.is_some_and(|leader| may_declare_deaths(&leader.view, now, call.timing)) {
+            return Vec::new();
+        }
+        let mut dead = Vec::new();
+        for (id, seen) in &call.suspects {
+            let Some(pod) = self.pods.get_mut(id).filter(|pod| pod.view.last_heartbeat == *seen) else { continue };
+            // A beat from the future would keep a dead pod alive until the clock has caught up.
+            pod.view.last_heartbeat = pod.view.last_heartbeat.min(now);
+            if is_dead(&pod.view, now, call.timing) {
+                pod.view.status = PodStatus::Down;
+                dead.push(id.clone());
+            }
+        }
+        dead
+    }
+
+    pub(super) fn recover(&mut self, call: &Recover, now: Timestamp) -> Vec<Recovered> {
+        let orphans = self.rows.orphans(|pod| self.is_alive(pod), call.limit);
+        orphans.into_iter().filter_map(|id| self.recover_one(id, call, now)).collect()
+    }
+
+    fn recover_one(&mut self, id: StepId, call: &Recover, now: Timestamp) -> Option<Recovered> {
+        let step = self.rows.get(id)?;
+        let (claim, pod) = (claim_of(step)?, step.claimed_by.clone()?);
+        let to = orphan_goes_to(step.crash_count, call.max_crashes, step.cancel_requested);
+        let evidence = history::crash(step, &call.leader, now);
+        let step = self.rows.change(id, |step| {
+            history::append(&mut step.errors, evidence);
+            step.crash_count += 1;
+            go(step, to, now);
+            end_claim(step);
+        })?;
+        Some(Recovered { claim, task: Arc::clone(&step.task), pod, to, crash_count: step.crash_count })
+    }
+
+    pub(super) fn prune(&mut self, call: &Prune, now: Timestamp) -> Pruned {
+        let expired: Vec<StepId> = self
+            .rows
+            .ended()
+            .filter(|step| is_past(step.finished.unwrap_or_default(), keep(step.state, call), now))
+            .map(|step| step.step_id)
+            .take(call.limit as usize)
+            .collect();
+        for &id in &expired {
+            self.rows.remove(id);
+        }
+        let before = self.pods.len();
+        let rows = &self.rows;
+        self.pods.retain(|id, pod| {
+            pod.view.status.holds_claims()
+                || !is_past(pod.view.last_heartbeat, call.keep_pods, now)
+                || rows.held_by(id).next().is_some()
+        });
+        Pruned { steps: expired.len() as u64, pods: (before - self.pods.len()) as u64 }
+    }
+
+    pub(super) fn control(&mut self, command: &Control) -> News {
+        match command {
+            Control::Pause { queue } => {
+                self.paused.insert(queue.clone());
+                News::Nothing
+            }
+            Control::Resume { queue } => News::work_if(self.paused.remove(queue)),
+        }
+    }
+
+    pub(super) fn paused_queues(&self) -> Vec<String> {
+        self.paused.iter().cloned().collect()
+    }
+}
+
+fn is_past(moment: Timestamp, keep: Millis, now: Timestamp) -> bool {
+    now.since(moment) > keep
+}
+
+fn keep(state: State, call: &Prune) -> Millis {
+    match state {
+        State::Completed => call.keep_completed,
+        State::Failed | State::Cancelled => call.keep_failed,
+        State::Blocked | State::Scheduled | State::Pending | State::Claimed => Millis::MAX,
+    }
+}
