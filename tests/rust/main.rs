@@ -1,1 +1,3 @@
+//! Holds fleet-q to its promises: one binary, a module per theme.
 
+mod rules;

@@ -196,7 +196,7 @@ pub const SCHEMA: &[Setting] = &[
         name: "LOG_FORMAT",
         kind: Kind::Choice(&["json", "console"]),
         preset: Preset::Fixed("json"),
-        doc: "How log lines look.",
+        doc: "How log lines look: one JSON object each, or for people to read.",
     },
     Setting {
         name: "KEEP_COMPLETED",
