@@ -39,20 +39,30 @@ impl Backoff {
 /// The wait before retry number `attempt` (0 is the first retry).
 pub fn delay(policy: &Backoff, attempt: u32, draw: Unit) -> Millis {
     let full = ceiling(policy, attempt);
-    let spread = match policy.jitter {
+    let drawn = match policy.jitter {
         Jitter::None => full,
         Jitter::Equal => full / 2.0 + full / 2.0 * draw.get(),
         Jitter::Full => full * draw.get(),
-        Jitter::ClaimProfile => full * (1.0 + claim_spread(attempt) * draw.get()),
+        Jitter::ClaimProfile => {
+            let spread = 1.0 + claim_spread(attempt) * draw.get();
+            // The cap bounds the widest draw, not each: else late attempts of many pods would coincide.
+            full.min(in_ms(policy.cap) / (1.0 + claim_spread(attempt))) * spread
+        }
     };
-    to_millis(spread.min(policy.cap.as_secs_f64() * 1000.0))
+    to_millis(drawn).min(policy.cap)
 }
 
 /// The undrawn wait in milliseconds. A power that overflows is infinite, and so the cap.
 fn ceiling(policy: &Backoff, attempt: u32) -> f64 {
+    if policy.base == Millis::ZERO {
+        return 0.0; // Zero times an infinite power is no number.
+    }
     let power = i32::try_from(attempt).unwrap_or(i32::MAX);
-    let uncapped = policy.base.as_secs_f64() * 1000.0 * policy.factor.powi(power);
-    uncapped.min(policy.cap.as_secs_f64() * 1000.0)
+    (in_ms(policy.base) * policy.factor.powi(power)).min(in_ms(policy.cap))
+}
+
+fn in_ms(duration: Millis) -> f64 {
+    duration.as_secs_f64() * 1000.0
 }
 
 /// The seeds spell the profile out as ranges; these are their widths as a share of the low end.

@@ -52,10 +52,11 @@ pub struct Ask {
     pub by_executor: BTreeMap<Executor, u32>,
 }
 
-/// Steps a pod may run at once: `max(1, floor(max_parallelism × capacity_threshold))`.
+/// Steps a pod may run at once: `max(1, floor(max_parallelism × capacity_threshold))`. A hair is added
+/// before rounding down, for 100 × 0.29 is 28.999… to a computer and 29 to whoever wrote it.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 < threshold <= 1, so at most a u32")]
 pub fn capacity(limits: &Limits) -> u32 {
-    ((f64::from(limits.max_parallelism) * limits.capacity_threshold).floor() as u32).max(1)
+    ((f64::from(limits.max_parallelism) * limits.capacity_threshold + 1e-9).floor() as u32).max(1)
 }
 
 /// How many steps to claim now.

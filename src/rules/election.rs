@@ -65,7 +65,7 @@ pub fn leader(pods: &[PodView], now: Timestamp, dead_pod_threshold: Millis) -> O
 /// When a pod has been beating since, after one more beat: kept while beats come in time, else now.
 /// `1.5 ×` leaves room for one late beat; a previous beat in the future means the clock stepped.
 pub fn beating_since(previous: &PodView, now: Timestamp, heartbeat_interval: Millis) -> Timestamp {
-    let gap_max = Millis(heartbeat_interval.0 * 3 / 2);
+    let gap_max = Millis(heartbeat_interval.times(3).0 / 2);
     let interrupted = previous.last_heartbeat > now || now.since(previous.last_heartbeat) > gap_max;
     if interrupted { now } else { previous.beating_since }
 }

@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod claim;
 pub mod config;
+pub mod content;
 pub mod demand;
 pub mod election;
 pub mod outcome;

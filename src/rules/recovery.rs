@@ -48,6 +48,14 @@ pub fn fence_margin(heartbeat_interval: Millis) -> Millis {
     heartbeat_interval + Millis(1000)
 }
 
+/// The least `dead_pod_threshold` for a heartbeat. Five beats, so that one lost beat is no death; and
+/// what self-fencing needs, so that a pod whose beats arrive is never fenced between two of them:
+/// one interval until the next beat, one for its answer, and the margin.
+pub fn threshold_min(heartbeat_interval: Millis) -> Millis {
+    let to_beat_unfenced = heartbeat_interval.times(2) + fence_margin(heartbeat_interval);
+    heartbeat_interval.times(5).max(to_beat_unfenced)
+}
+
 /// Whether a pod whose last acknowledged beat was *sent* this long ago must consider itself dead (P8).
 pub fn is_fenced(since_last_beat_sent: Millis, timing: DeathTiming) -> bool {
     since_last_beat_sent > timing.dead_pod_threshold - fence_margin(timing.heartbeat_interval)

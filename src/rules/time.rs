@@ -15,6 +15,7 @@ impl Millis {
         Self(secs.saturating_mul(1000))
     }
 
+    #[must_use]
     pub const fn times(self, factor: u64) -> Self {
         Self(self.0.saturating_mul(factor))
     }

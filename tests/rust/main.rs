@@ -1,1 +1,4 @@
+//! Holds fleet-q to its promises: one binary, a module per theme.
 
+mod rules;
+mod tidy;
