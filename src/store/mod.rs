@@ -3,6 +3,7 @@
 //! Refuses policy: a store never decides whether to retry, when to beat or what is due to whom.
 //! Every write carries its precondition and is decided inside the database, by the database's clock.
 
+pub mod clock;
 pub mod error;
 pub mod journal;
 pub mod memory;
