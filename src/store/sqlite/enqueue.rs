@@ -1,0 +1,122 @@
+//! Stores new steps, row by row inside one transaction. Splits no batch.
+
+use rusqlite::named_params;
+
+use super::errors::row_fault;
+use super::worker::Session;
+use crate::rules::step::StepId;
+use crate::rules::time::Timestamp;
+use crate::store::error::{Refusal, Result};
+use crate::store::types::{Accepted, Due, HandOff, NewStep};
+
+type Answer = Result<Accepted, Refusal>;
+
+pub(super) fn enqueue(session: &Session<'_>, steps: &[NewStep], offer: Option<&HandOff>) -> Result<Vec<Answer>> {
+    let mut slots_left = offer.map_or(0, |offer| offer.limit);
+    let mut answers = Vec::with_capacity(steps.len());
+    for step in steps {
+        let offer = offer.filter(|offer| slots_left > 0 && offer.tasks.contains(&step.task));
+        let answer = insert(session, step, offer)?;
+        slots_left -= u32::from(answer == Ok(Accepted::HandedOff));
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+fn insert(session: &Session<'_>, step: &NewStep, offer: Option<&HandOff>) -> Result<Answer> {
+    if let Some(offer) = offer {
+        match hand_off(session, step, offer) {
+            Ok(0) => {}
+            Ok(_) => return Ok(Ok(Accepted::HandedOff)),
+            Err(e) => return refused(e),
+        }
+    }
+    match store(session, step) {
+        Ok(0) => why_not(session, step),
+        Ok(_) => Ok(Ok(Accepted::Stored)),
+        Err(e) => refused(e),
+    }
+}
+
+fn refused(error: rusqlite::Error) -> Result<Answer> {
+    match row_fault(&error) {
+        Some(message) => Ok(Err(Refusal::BadData { message })),
+        None => Err(error.into()),
+    }
+}
+
+fn store(session: &Session<'_>, step: &NewStep) -> rusqlite::Result<usize> {
+    session.conn.prepare_cached(include_str!("sql/enqueue.sql"))?.execute(named_params! {
+        ":now": session.now.0,
+        ":step_id": step.step_id.to_string(),
+        ":task": step.task,
+        ":queue": step.queue,
+        ":priority": step.priority,
+        ":payload": &step.payload.bytes[..],
+        ":content_type": step.payload.content_type,
+        ":max_retries": step.max_retries,
+        ":available_ts": available(session, step).0,
+        ":timeout_ms": timeout_ms(step),
+        ":unique_key": step.unique_key,
+        ":tags": tags(step),
+    })
+}
+
+fn hand_off(session: &Session<'_>, step: &NewStep, offer: &HandOff) -> rusqlite::Result<usize> {
+    session.conn.prepare_cached(include_str!("sql/hand_off.sql"))?.execute(named_params! {
+        ":now": session.now.0,
+        ":step_id": step.step_id.to_string(),
+        ":task": step.task,
+        ":queue": step.queue,
+        ":priority": step.priority,
+        ":payload": &step.payload.bytes[..],
+        ":content_type": step.payload.content_type,
+        ":max_retries": step.max_retries,
+        ":available_ts": available(session, step).0,
+        ":timeout_ms": timeout_ms(step),
+        ":unique_key": step.unique_key,
+        ":tags": tags(step),
+        ":pod": offer.pod.as_str(),
+        ":claim_id": offer.claim_id.to_string(),
+    })
+}
+
+/// Nothing was inserted: the id is there, or a live step holds the unique key.
+fn why_not(session: &Session<'_>, step: &NewStep) -> Result<Answer> {
+    let mut exists = session.conn.prepare_cached(include_str!("sql/exists.sql"))?;
+    let stored: bool = exists.query_row(named_params! {":step_id": step.step_id.to_string()}, |row| row.get(0))?;
+    if stored {
+        return Ok(Ok(Accepted::Existing));
+    }
+    let key = step.unique_key.as_deref().unwrap_or_default();
+    Ok(Err(match holder(session, key)? {
+        Some(holder) => Refusal::UniqueConflict { key: key.to_owned(), holder },
+        None => Refusal::BadData { message: format!("another row holds the unique key {key:?}") },
+    }))
+}
+
+/// The live step with this unique key, if its id is one.
+pub(super) fn holder(session: &Session<'_>, key: &str) -> Result<Option<StepId>> {
+    let mut statement = session.conn.prepare_cached(include_str!("sql/holder.sql"))?;
+    let mut rows = statement.query(named_params! {":unique_key": key})?;
+    match rows.next()? {
+        Some(row) => Ok(super::rows::parsed(row, "step_id")?),
+        None => Ok(None),
+    }
+}
+
+fn available(session: &Session<'_>, step: &NewStep) -> Timestamp {
+    match step.due {
+        Due::Now => session.now,
+        Due::In(delay) => session.now + delay,
+        Due::At(moment) => moment,
+    }
+}
+
+fn timeout_ms(step: &NewStep) -> Option<i64> {
+    step.timeout.map(|timeout| i64::try_from(timeout.0).unwrap_or(i64::MAX))
+}
+
+fn tags(step: &NewStep) -> String {
+    super::json(&step.tags)
+}

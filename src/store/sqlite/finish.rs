@@ -1,0 +1,86 @@
+//! Ends claims: outcomes, releases, progress. Each write is fenced by its statement.
+
+use rusqlite::{ToSql, named_params};
+
+use super::errors::row_fault;
+use super::worker::Session;
+use crate::rules::step::Claim;
+use crate::rules::time::Millis;
+use crate::store::error::Result;
+use crate::store::types::{Content, ErrorEntry, Finish, Outcome, ProgressReport, Verdict};
+
+/// Records one outcome.
+pub(super) fn finish(session: &Session<'_>, finish: &Finish) -> Result<Verdict> {
+    let written = match &finish.outcome {
+        Outcome::Complete { result } => complete(session, finish.claim, result.as_ref()),
+        Outcome::Retry { error, delay } => retry(session, finish.claim, error, *delay),
+        Outcome::Fail { error } => fail(session, finish.claim, error),
+        Outcome::Snooze { delay } => snooze(session, finish.claim, *delay),
+        Outcome::Cancel { error } => stop(session, finish.claim, error.as_ref()),
+    };
+    match written {
+        Ok(0) => missed(session, finish.claim),
+        Ok(_) => Ok(Verdict::Recorded),
+        Err(e) => row_fault(&e).map_or_else(|| Err(e.into()), |why| Ok(Verdict::Refused(why))),
+    }
+}
+
+/// Gives one claim back. It leaves no receipt, so a second time it is lost.
+pub(super) fn release(session: &Session<'_>, claim: Claim) -> Result<Verdict> {
+    let written = write(session, claim, include_str!("sql/release.sql"), &[])?;
+    Ok(if written == 0 { Verdict::Lost } else { Verdict::Recorded })
+}
+
+pub(super) fn progress(session: &Session<'_>, reports: &[ProgressReport]) -> Result<()> {
+    for report in reports {
+        write(session, report.claim, include_str!("sql/progress.sql"), &[(":progress", &report.json)])?;
+    }
+    Ok(())
+}
+
+fn complete(session: &Session<'_>, claim: Claim, result: Option<&Content>) -> rusqlite::Result<usize> {
+    let (bytes, content_type) = (result.map(|r| &r.bytes[..]), result.map(|r| &r.content_type));
+    let parameters: [(&str, &dyn ToSql); 2] = [(":result", &bytes), (":result_content_type", &content_type)];
+    write(session, claim, include_str!("sql/complete.sql"), &parameters)
+}
+
+fn retry(session: &Session<'_>, claim: Claim, error: &ErrorEntry, delay: Millis) -> rusqlite::Result<usize> {
+    let parameters: [(&str, &dyn ToSql); 3] =
+        [(":error", &error.json), (":errors_kept", &super::errors_kept()), (":delay_ms", &bounded(delay))];
+    write(session, claim, include_str!("sql/retry.sql"), &parameters)
+}
+
+fn fail(session: &Session<'_>, claim: Claim, error: &ErrorEntry) -> rusqlite::Result<usize> {
+    let parameters: [(&str, &dyn ToSql); 2] = [(":error", &error.json), (":errors_kept", &super::errors_kept())];
+    write(session, claim, include_str!("sql/fail.sql"), &parameters)
+}
+
+fn snooze(session: &Session<'_>, claim: Claim, delay: Millis) -> rusqlite::Result<usize> {
+    write(session, claim, include_str!("sql/snooze.sql"), &[(":delay_ms", &bounded(delay))])
+}
+
+fn stop(session: &Session<'_>, claim: Claim, error: Option<&ErrorEntry>) -> rusqlite::Result<usize> {
+    let json = error.map(|error| &error.json);
+    let parameters: [(&str, &dyn ToSql); 2] = [(":error", &json), (":errors_kept", &super::errors_kept())];
+    write(session, claim, include_str!("sql/stop.sql"), &parameters)
+}
+
+/// A statement under the fence, with the parameters all of them share.
+fn write(session: &Session<'_>, claim: Claim, sql: &str, own: &[(&str, &dyn ToSql)]) -> rusqlite::Result<usize> {
+    let (step_id, claim_id) = (claim.step_id.to_string(), claim.claim_id.to_string());
+    let shared: [(&str, &dyn ToSql); 3] = [(":step_id", &step_id), (":claim_id", &claim_id), (":now", &session.now.0)];
+    session.conn.prepare_cached(sql)?.execute([own, &shared].concat().as_slice())
+}
+
+fn missed(session: &Session<'_>, claim: Claim) -> Result<Verdict> {
+    let mut statement = session.conn.prepare_cached(include_str!("sql/receipt.sql"))?;
+    let ids = named_params! {":step_id": claim.step_id.to_string(), ":claim_id": claim.claim_id.to_string()};
+    let ended: bool = statement.query_row(ids, |row| row.get(0))?;
+    Ok(if ended { Verdict::Already } else { Verdict::Lost })
+}
+
+/// A century: far enough, and no sum with a timestamp overflows into a real.
+fn bounded(delay: Millis) -> i64 {
+    const CENTURY_MS: i64 = 100 * 366 * 86_400_000;
+    i64::try_from(delay.0).unwrap_or(CENTURY_MS).min(CENTURY_MS)
+}

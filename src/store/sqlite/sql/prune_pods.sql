@@ -1,0 +1,11 @@
+-- Delete pods that are down, past their keep, and named by no claimed step.
+delete from pod_health
+where kind = 'pod'
+  and status = 'down'
+  and last_heartbeat_ts < coalesce(:now, cast(unixepoch('subsec') * 1000 as integer)) - :keep_ms
+  and not exists (
+    select 1
+    from step_tracker
+    where step_tracker.status = 'claimed'
+      and step_tracker.claimed_by = pod_health.pod_id
+  );
