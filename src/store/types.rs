@@ -331,6 +331,8 @@ pub struct Beat {
     /// `None` leaves the stored meta as it is.
     pub meta: Option<Arc<str>>,
     pub timing: DeathTiming,
+    /// From how many crashes on a step is a suspect.
+    pub max_crashes: u32,
 }
 
 /// What a beat brings back.
@@ -344,6 +346,8 @@ pub struct Pulse {
     pub paused: Vec<String>,
     /// Claims of this pod whose cancellation is requested.
     pub cancel_requested: Vec<Claim>,
+    /// Whether a suspect (`crash_count >= max_crashes`) is pending: some pod must empty itself for it.
+    pub suspects: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -54,6 +54,7 @@ impl Tables {
             pods: views.cloned().collect(),
             paused: self.paused_queues(),
             cancel_requested: asked_to_stop.filter_map(claim_of).collect(),
+            suspects: self.rows.has_suspect(beat.max_crashes),
         }
     }
 

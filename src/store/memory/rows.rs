@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::rules::claim::{Turn, is_due};
+use crate::rules::recovery::is_suspect;
 use crate::rules::state::State;
 use crate::rules::step::{PodId, StepId};
 use crate::rules::time::Timestamp;
@@ -109,6 +110,13 @@ impl Rows {
     /// The highest priority among the due steps of a queue.
     pub(super) fn top_priority(&self, queue: &str) -> Option<i32> {
         self.due.get(queue)?.values().filter_map(|turns| turns.first()).map(|turn| turn.0.priority).max()
+    }
+
+    /// Whether a pending step has crashed so often that it may only run alone.
+    pub(super) fn has_suspect(&self, max_crashes: u32) -> bool {
+        let due = self.due.values().flat_map(BTreeMap::values).flatten().map(|turn| &self.steps[&turn.0.step_id]);
+        due.filter(|step| step.state == State::Pending && step.crash_count > 0)
+            .any(|step| is_suspect(step.crash_count, max_crashes))
     }
 
     /// When the next scheduled step that is not yet due will be.

@@ -42,6 +42,7 @@ pub(super) fn beat(session: &Session<'_>, beat: &Beat) -> Result<Pulse> {
         pods: living(session)?,
         paused: paused(session)?,
         cancel_requested: claims_of(session, &beat.pod_id, include_str!("sql/cancel_requested.sql"))?,
+        suspects: suspects(session, beat.max_crashes)?,
     })
 }
 
@@ -64,6 +65,11 @@ fn living(session: &Session<'_>) -> Result<Vec<PodView>> {
     let mut statement = session.conn.prepare_cached(include_str!("sql/living_pods.sql"))?;
     let pods = statement.query_map([], rows::pod_view)?.collect::<Result<_, _>>()?;
     Ok(pods)
+}
+
+fn suspects(session: &Session<'_>, max_crashes: u32) -> Result<bool> {
+    let mut statement = session.conn.prepare_cached(include_str!("sql/suspects.sql"))?;
+    Ok(statement.query_row(named_params! {":max_crashes": max_crashes}, |row| row.get(0))?)
 }
 
 fn claims_of(session: &Session<'_>, pod: &PodId, sql: &str) -> Result<Vec<Claim>> {

@@ -1,0 +1,220 @@
+//! What producers call: enqueue, look, wait, cancel. Works before any pod runs; connects on first use.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::OnceCell;
+
+use super::clock::new_step_id;
+use super::enqueuer::Enqueuer;
+use super::error::{ClientError, Result};
+use super::fleet::Parts;
+use super::lock;
+use super::retry::{until_answered, with_deadline};
+use super::waiter::Waiter;
+use crate::rules::config::Config;
+use crate::rules::content;
+use crate::rules::step::StepId;
+use crate::rules::time::{Millis, Monotonic};
+use crate::store::{self, CancelVerdict, Content, Control, Due, Migrate, NewStep, ReplayVerdict, Search, Stats, Step};
+
+/// One step to be, as a caller asks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Given by a caller who wants to enqueue again safely; else minted here.
+    pub step_id: Option<StepId>,
+    pub task: Arc<str>,
+    pub queue: Arc<str>,
+    pub priority: i32,
+    pub payload: Content,
+    /// `None` takes `MAX_RETRIES`.
+    pub max_retries: Option<u32>,
+    pub due: Due,
+    pub timeout: Option<Millis>,
+    pub unique_key: Option<Arc<str>>,
+    pub tags: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    parts: Parts,
+    connected: OnceCell<()>,
+    closed: AtomicBool,
+    enqueuer: Enqueuer,
+    waiter: Waiter,
+    known_tasks: Mutex<Option<(Monotonic, BTreeSet<String>)>>,
+}
+
+/// How long the tasks of living pods are remembered.
+const TASKS_KEPT: Millis = Millis(2000);
+
+impl Client {
+    pub(crate) fn new(config: Config, parts: Parts) -> Self {
+        let enqueuer = Enqueuer::new(&config, &parts);
+        let waiter = Waiter::new(&config, &parts);
+        Self(Arc::new(Inner {
+            config,
+            parts,
+            connected: OnceCell::new(),
+            closed: AtomicBool::new(false),
+            enqueuer,
+            waiter,
+            known_tasks: Mutex::default(),
+        }))
+    }
+
+    /// Creates or checks the tables, once; a failure is tried again by the next call.
+    pub(crate) async fn connect(&self) -> Result<()> {
+        self.check_open()?;
+        self.0.connected.get_or_try_init(|| self.migrate()).await?;
+        Ok(())
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        let mode = if self.0.config.auto_migrate { Migrate::Apply } else { Migrate::CheckOnly };
+        self.ask("migration", || self.0.parts.store.migrate(mode)).await.map(drop)
+    }
+
+    /// Stores steps; concurrent calls share commits. A row that is refused leaves its neighbours alone.
+    /// When it returns, what it accepted survives any pod's death (P1).
+    pub async fn enqueue(&self, requests: Vec<Request>) -> Result<Vec<Result<StepId>>> {
+        self.connect().await?;
+        let checked: Vec<Result<NewStep>> = requests.into_iter().map(|request| self.check(request)).collect();
+        let good: Vec<NewStep> = checked.iter().filter_map(|step| step.as_ref().ok()).cloned().collect();
+        let mut stored = self.0.enqueuer.enqueue(good).await?.into_iter();
+        let answer = |step: Result<NewStep>| match step {
+            Ok(_) => stored.next().expect("the enqueuer answers every step"),
+            Err(refusal) => Err(refusal),
+        };
+        Ok(checked.into_iter().map(answer).collect())
+    }
+
+    fn check(&self, request: Request) -> Result<NewStep> {
+        let invalid = |problem: content::ContentProblem| ClientError::Invalid { message: problem.to_string() };
+        content::check_task_name(&request.task).map_err(invalid)?;
+        content::check_queue_name(&request.queue).map_err(invalid)?;
+        content::check_tags(&request.tags).map_err(invalid)?;
+        if let Some(key) = &request.unique_key {
+            content::check_unique_key(key).map_err(invalid)?;
+        }
+        if let Due::In(delay) = request.due {
+            content::check_delay(delay.as_secs_f64()).map_err(invalid)?;
+        }
+        let (bytes, limit) = (request.payload.bytes.len() as u64, self.0.config.payload_limit_bytes);
+        if bytes > limit {
+            return Err(ClientError::PayloadTooLarge { bytes, limit });
+        }
+        let mint = || new_step_id(&*self.0.parts.clock, &*self.0.parts.draws);
+        Ok(NewStep {
+            step_id: request.step_id.unwrap_or_else(mint),
+            task: request.task,
+            queue: request.queue,
+            priority: request.priority,
+            payload: request.payload,
+            max_retries: request.max_retries.unwrap_or(self.0.config.max_retries),
+            due: request.due,
+            timeout: request.timeout,
+            unique_key: request.unique_key,
+            tags: request.tags,
+        })
+    }
+
+    pub async fn get(&self, id: StepId) -> Result<Step> {
+        self.connect().await?;
+        let mut found = self.ask("get", || self.0.parts.store.get(std::slice::from_ref(&id))).await?;
+        found.pop().flatten().ok_or(ClientError::StepNotFound { step_id: id })
+    }
+
+    /// The step once it is final. All waiters of a process share one batched read.
+    pub async fn wait(&self, id: StepId, timeout: Option<Millis>) -> Result<Step> {
+        self.connect().await?;
+        self.0.waiter.wait(id, timeout).await
+    }
+
+    pub async fn cancel(&self, ids: Vec<StepId>) -> Result<Vec<CancelVerdict>> {
+        self.connect().await?;
+        self.ask("cancel", || self.0.parts.store.cancel(&ids)).await
+    }
+
+    pub async fn replay(&self, ids: Vec<StepId>) -> Result<Vec<ReplayVerdict>> {
+        self.connect().await?;
+        self.ask("replay", || self.0.parts.store.replay(&ids)).await
+    }
+
+    pub async fn search(&self, filter: Search) -> Result<Vec<Step>> {
+        self.connect().await?;
+        self.ask("search", || self.0.parts.store.search(&filter)).await
+    }
+
+    pub async fn stats(&self) -> Result<Stats> {
+        self.connect().await?;
+        self.ask("stats", || self.0.parts.store.stats()).await
+    }
+
+    pub async fn pods(&self) -> Result<Vec<store::Pod>> {
+        self.connect().await?;
+        self.ask("pods", || self.0.parts.store.pods()).await
+    }
+
+    pub async fn control(&self, command: Control) -> Result<()> {
+        let (Control::Pause { queue } | Control::Resume { queue }) = &command;
+        content::check_queue_name(queue).map_err(|problem| ClientError::Invalid { message: problem.to_string() })?;
+        self.connect().await?;
+        self.ask("control", || self.0.parts.store.control(&command)).await
+    }
+
+    /// Tasks that some living pod says it knows; at most two seconds old.
+    pub async fn known_tasks(&self) -> Result<BTreeSet<String>> {
+        let now = self.0.parts.clock.monotonic();
+        if let Some((asked, known)) = lock(&self.0.known_tasks).as_ref() {
+            if now.since(*asked) < TASKS_KEPT {
+                return Ok(known.clone());
+            }
+        }
+        let living = self.pods().await?.into_iter().filter(|pod| pod.view.status.holds_claims());
+        let known: BTreeSet<String> = living.flat_map(|pod| tasks_in(&pod.meta)).collect();
+        *lock(&self.0.known_tasks) = Some((now, known.clone()));
+        Ok(known)
+    }
+
+    /// Later calls are refused; waiting ones end with `Stopped`.
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+        self.0.enqueuer.close();
+        self.0.waiter.close();
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.0.closed.load(Ordering::Acquire) {
+            return Err(ClientError::Stopped { what: "start() it again, or make a new FleetQ" });
+        }
+        Ok(())
+    }
+
+    /// Calls the store until it answers, for `connect_timeout`. Only what may be sent twice.
+    async fn ask<T, Fut>(&self, action: &'static str, call: impl Fn() -> Fut) -> Result<T>
+    where
+        Fut: Future<Output = store::Result<T>>,
+    {
+        let (parts, config) = (&self.0.parts, &self.0.config);
+        let until = parts.clock.monotonic() + config.connect_timeout;
+        let timed = || with_deadline(config.statement_timeout, action, call());
+        let answer = until_answered(&*parts.clock, &*parts.draws, until, timed).await;
+        answer.map_err(|error| ClientError::from_store(&error, &[]))
+    }
+}
+
+fn tasks_in(meta: &str) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Meta {
+        #[serde(default)]
+        tasks: Vec<String>,
+    }
+    // A pod of another version may say something else; it then names no tasks.
+    serde_json::from_str::<Meta>(meta).map(|meta| meta.tasks).unwrap_or_default()
+}

@@ -1,0 +1,40 @@
+//! Writes what a pod says of itself in POD_HEALTH.meta.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::core::Core;
+use super::lock;
+use crate::rules::demand::{Limits, capacity};
+
+/// The meta of a running pod. Holds each lock for a moment only: it is made on the beats' thread.
+pub(crate) fn of_running(core: &Core) -> Arc<str> {
+    let (in_flight, overdue) = {
+        let desk = lock(&core.desk);
+        (desk.load().in_flight, desk.overdue().len())
+    };
+    let health = lock(&core.loop_health).clone();
+    let meta = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "tasks": core.tasks.keys().map(|name| &**name).collect::<Vec<_>>(),
+        "queues": core.config.queue_caps,
+        "capacity": capacity(&limits(core)),
+        "in_flight": in_flight,
+        "overdue": overdue,
+        "loop_lag_s": health.lag.as_secs_f64(),
+        "blocked_by": health.blocker,
+    });
+    meta.to_string().into()
+}
+
+/// What bounds this pod.
+pub(crate) fn limits(core: &Core) -> Limits {
+    Limits {
+        max_parallelism: core.config.max_parallelism,
+        capacity_threshold: core.config.capacity_threshold,
+        queue_caps: core.config.queue_caps.clone(),
+        executor_caps: core.handler.capacity(),
+    }
+}
