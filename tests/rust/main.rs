@@ -1,4 +1,5 @@
 //! Holds fleet-q to its promises: one binary, a module per theme.
 
 mod rules;
+mod simulation;
 mod tidy;
