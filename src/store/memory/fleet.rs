@@ -19,6 +19,13 @@ impl Tables {
         self.pods.get(pod).is_some_and(|pod| pod.view.status.holds_claims())
     }
 
+    /// Every pod, oldest first.
+    pub(super) fn pods_by_age(&self) -> Vec<&Pod> {
+        let mut pods: Vec<&Pod> = self.pods.values().collect();
+        pods.sort_by(|a, b| (a.view.birth, &a.view.pod_id).cmp(&(b.view.birth, &b.view.pod_id)));
+        pods
+    }
+
     pub(super) fn register(&mut self, pod: &Registration, now: Timestamp) -> Result<()> {
         if self.pods.contains_key(&pod.pod_id) {
             return Err(Error::config(format!("pod {} is registered already", pod.pod_id)));
@@ -46,12 +53,12 @@ impl Tables {
             pod.view.can_lead = beat.can_lead;
             pod.meta = beat.meta.as_ref().unwrap_or(&pod.meta).clone();
         }
-        let views = self.pods.values().map(|pod| &pod.view).filter(|view| view.status.holds_claims());
+        let living = self.pods_by_age().into_iter().filter(|pod| pod.view.status.holds_claims());
         let asked_to_stop = self.rows.held_by(&beat.pod_id).filter(|step| step.cancel_requested);
         Pulse {
             alive,
             now,
-            pods: views.cloned().collect(),
+            pods: living.map(|pod| pod.view.clone()).collect(),
             paused: self.paused_queues(),
             cancel_requested: asked_to_stop.filter_map(claim_of).collect(),
             suspects: self.rows.has_suspect(beat.max_crashes),
@@ -65,6 +72,7 @@ impl Tables {
     }
 
     pub(super) fn mark_dead(&mut self, call: &MarkDead, now: Timestamp) -> Vec<PodId> {
+        self.clamp_beats(now);
         let leader = self.pods.get(&call.leader);
         if !leader.is_some_and(|leader| may_declare_deaths(&leader.view, now, call.timing)) {
             return Vec::new();
@@ -72,14 +80,19 @@ impl Tables {
         let mut dead = Vec::new();
         for (id, seen) in &call.suspects {
             let Some(pod) = self.pods.get_mut(id).filter(|pod| pod.view.last_heartbeat == *seen) else { continue };
-            // A beat from the future would keep a dead pod alive until the clock has caught up.
-            pod.view.last_heartbeat = pod.view.last_heartbeat.min(now);
             if is_dead(&pod.view, now, call.timing) {
                 pod.view.status = PodStatus::Down;
                 dead.push(id.clone());
             }
         }
         dead
+    }
+
+    /// A beat from the future would keep a dead pod alive until the clock has caught up.
+    fn clamp_beats(&mut self, now: Timestamp) {
+        for pod in self.pods.values_mut().filter(|pod| matches!(pod.view.status, PodStatus::Up | PodStatus::Draining)) {
+            pod.view.last_heartbeat = pod.view.last_heartbeat.min(now);
+        }
     }
 
     pub(super) fn recover(&mut self, call: &Recover, now: Timestamp) -> Vec<Recovered> {

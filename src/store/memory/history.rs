@@ -21,7 +21,6 @@ pub(super) fn crash(step: &Step, leader: &PodId, now: Timestamp) -> Value {
         "kind": "crash",
         "pod": step.claimed_by.as_ref().map(PodId::as_str),
         "claim": step.claim_id.map(|claim| claim.to_string()),
-        "claimed_ts": step.claimed.map(|claimed| claimed.0),
         "leader": leader.as_str(),
         "ts": now.0,
     })

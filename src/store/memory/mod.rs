@@ -177,7 +177,7 @@ impl Store for MemoryStore {
     }
 
     async fn pods(&self) -> Result<Vec<Pod>> {
-        self.open().map(|(tables, _)| tables.pods.values().cloned().collect())
+        self.open().map(|(tables, _)| tables.pods_by_age().into_iter().cloned().collect())
     }
 
     async fn register(&self, pod: &Registration) -> Result<()> {

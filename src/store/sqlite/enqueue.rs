@@ -15,12 +15,27 @@ pub(super) fn enqueue(session: &Session<'_>, steps: &[NewStep], offer: Option<&H
     let mut slots_left = offer.map_or(0, |offer| offer.limit);
     let mut answers = Vec::with_capacity(steps.len());
     for step in steps {
+        if let Err(refusal) = check_names(step) {
+            answers.push(Err(refusal));
+            continue;
+        }
         let offer = offer.filter(|offer| slots_left > 0 && offer.tasks.contains(&step.task));
         let answer = insert(session, step, offer)?;
         slots_left -= u32::from(answer == Ok(Accepted::HandedOff));
         answers.push(answer);
     }
     Ok(answers)
+}
+
+/// SQLite would keep a NUL and then cut the text there in half of its functions.
+fn check_names(new: &NewStep) -> Result<(), Refusal> {
+    let names = [("task", &*new.task), ("queue", &*new.queue), ("content type", &*new.payload.content_type)];
+    let key = new.unique_key.iter().map(|key| ("unique key", &**key));
+    let tags = new.tags.iter().map(|tag| ("tag", tag.as_str()));
+    match names.into_iter().chain(key).chain(tags).find(|(_, text)| text.contains('\0')) {
+        Some((what, _)) => Err(Refusal::BadData { message: format!("the {what} contains a NUL character") }),
+        None => Ok(()),
+    }
 }
 
 fn insert(session: &Session<'_>, step: &NewStep, offer: Option<&HandOff>) -> Result<Answer> {
@@ -109,7 +124,7 @@ fn available(session: &Session<'_>, step: &NewStep) -> Timestamp {
     match step.due {
         Due::Now => session.now,
         Due::In(delay) => session.now + delay,
-        Due::At(moment) => moment,
+        Due::At(moment) => moment.max(session.now),
     }
 }
 

@@ -1,6 +1,10 @@
 //! Ends claims: outcomes, releases, progress. Each write is fenced by its statement.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{ToSql, named_params};
+
+use serde::de::IgnoredAny;
 
 use super::errors::row_fault;
 use super::worker::Session;
@@ -11,6 +15,10 @@ use crate::store::types::{Content, ErrorEntry, Finish, Outcome, ProgressReport, 
 
 /// Records one outcome.
 pub(super) fn finish(session: &Session<'_>, finish: &Finish) -> Result<Verdict> {
+    if let Some(why) = bad_entry(&finish.outcome) {
+        let held = counts(session, finish.claim, include_str!("sql/held.sql"))?;
+        return if held { Ok(Verdict::Refused(why)) } else { missed(session, finish.claim) };
+    }
     let written = match &finish.outcome {
         Outcome::Complete { result } => complete(session, finish.claim, result.as_ref()),
         Outcome::Retry { error, delay } => retry(session, finish.claim, error, *delay),
@@ -46,7 +54,7 @@ fn complete(session: &Session<'_>, claim: Claim, result: Option<&Content>) -> ru
 
 fn retry(session: &Session<'_>, claim: Claim, error: &ErrorEntry, delay: Millis) -> rusqlite::Result<usize> {
     let parameters: [(&str, &dyn ToSql); 3] =
-        [(":error", &error.json), (":errors_kept", &super::errors_kept()), (":delay_ms", &bounded(delay))];
+        [(":error", &error.json), (":errors_kept", &super::errors_kept()), (":delay_ms", &bounded(session, delay))];
     write(session, claim, include_str!("sql/retry.sql"), &parameters)
 }
 
@@ -56,7 +64,7 @@ fn fail(session: &Session<'_>, claim: Claim, error: &ErrorEntry) -> rusqlite::Re
 }
 
 fn snooze(session: &Session<'_>, claim: Claim, delay: Millis) -> rusqlite::Result<usize> {
-    write(session, claim, include_str!("sql/snooze.sql"), &[(":delay_ms", &bounded(delay))])
+    write(session, claim, include_str!("sql/snooze.sql"), &[(":delay_ms", &bounded(session, delay))])
 }
 
 fn stop(session: &Session<'_>, claim: Claim, error: Option<&ErrorEntry>) -> rusqlite::Result<usize> {
@@ -73,14 +81,27 @@ fn write(session: &Session<'_>, claim: Claim, sql: &str, own: &[(&str, &dyn ToSq
 }
 
 fn missed(session: &Session<'_>, claim: Claim) -> Result<Verdict> {
-    let mut statement = session.conn.prepare_cached(include_str!("sql/receipt.sql"))?;
-    let ids = named_params! {":step_id": claim.step_id.to_string(), ":claim_id": claim.claim_id.to_string()};
-    let ended: bool = statement.query_row(ids, |row| row.get(0))?;
+    let ended = counts(session, claim, include_str!("sql/receipt.sql"))?;
     Ok(if ended { Verdict::Already } else { Verdict::Lost })
 }
 
-/// A century: far enough, and no sum with a timestamp overflows into a real.
-fn bounded(delay: Millis) -> i64 {
-    const CENTURY_MS: i64 = 100 * 366 * 86_400_000;
-    i64::try_from(delay.0).unwrap_or(CENTURY_MS).min(CENTURY_MS)
+fn counts(session: &Session<'_>, claim: Claim, sql: &str) -> Result<bool> {
+    let ids = named_params! {":step_id": claim.step_id.to_string(), ":claim_id": claim.claim_id.to_string()};
+    Ok(session.conn.prepare_cached(sql)?.query_row(ids, |row| row.get(0))?)
+}
+
+/// Why the outcome's error is no JSON object, if it is none.
+fn bad_entry(outcome: &Outcome) -> Option<String> {
+    let entry = match outcome {
+        Outcome::Retry { error, .. } | Outcome::Fail { error } => error,
+        Outcome::Cancel { error } => error.as_ref()?,
+        Outcome::Complete { .. } | Outcome::Snooze { .. } => return None,
+    };
+    let parsed: serde_json::Result<BTreeMap<String, IgnoredAny>> = serde_json::from_str(&entry.json);
+    parsed.err().map(|error| format!("error entry: {error}"))
+}
+
+/// No sum with the present overflows into a real.
+fn bounded(session: &Session<'_>, delay: Millis) -> i64 {
+    super::signed(delay).min(i64::MAX - session.now.0)
 }

@@ -1,5 +1,7 @@
 //! What the leader does: deaths, recovery, pruning. Each decided by its statement, in the database (P13).
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Row, named_params};
 
 use super::errors::internal;
@@ -8,7 +10,7 @@ use super::worker::Session;
 use crate::rules::step::{Claim, ClaimId, PodId, StepId};
 use crate::rules::time::Millis;
 use crate::store::error::Result;
-use crate::store::types::{MarkDead, Recover, Recovered};
+use crate::store::types::{MarkDead, Prune, Recover, Recovered};
 
 pub(super) fn mark_dead(session: &Session<'_>, call: &MarkDead) -> Result<Vec<PodId>> {
     let mut clamp = session.conn.prepare_cached(include_str!("sql/clamp_beats.sql"))?;
@@ -25,9 +27,8 @@ pub(super) fn mark_dead(session: &Session<'_>, call: &MarkDead) -> Result<Vec<Po
         },
         |row| Ok(PodId::from(row.get::<_, String>("pod_id")?.as_str())),
     )?;
-    let mut dead: Vec<PodId> = dead.collect::<Result<_, _>>()?;
-    dead.sort();
-    Ok(dead)
+    let dead: BTreeSet<PodId> = dead.collect::<Result<_, _>>()?;
+    Ok(call.suspects.iter().map(|(pod, _)| pod).filter(|pod| dead.contains(pod)).cloned().collect())
 }
 
 /// What one transaction recovered.
@@ -56,21 +57,14 @@ pub(super) fn recover(session: &Session<'_>, call: &Recover, limit: u32) -> Resu
     Ok(Batch { orphans, moved })
 }
 
-/// Which final steps a statement deletes.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Final {
-    Completed,
-    /// Failed and cancelled.
-    Ended,
-}
-
-pub(super) fn prune_steps(session: &Session<'_>, which: Final, keep: Millis, limit: u32) -> Result<u32> {
-    let sql = match which {
-        Final::Completed => include_str!("sql/prune_completed.sql"),
-        Final::Ended => include_str!("sql/prune_ended.sql"),
-    };
-    let parameters = named_params! {":keep_ms": super::signed(keep), ":limit": limit, ":now": session.now.0};
-    let gone = session.conn.prepare_cached(sql)?.execute(parameters)?;
+/// Deletes up to `limit` final steps, whatever the call's own limit.
+pub(super) fn prune(session: &Session<'_>, call: &Prune, limit: u32) -> Result<u32> {
+    let gone = session.conn.prepare_cached(include_str!("sql/prune.sql"))?.execute(named_params! {
+        ":keep_completed_ms": super::signed(call.keep_completed),
+        ":keep_failed_ms": super::signed(call.keep_failed),
+        ":limit": limit,
+        ":now": session.now.0,
+    })?;
     Ok(u32::try_from(gone).expect("at most the limit, a u32"))
 }
 

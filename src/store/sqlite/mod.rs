@@ -26,7 +26,6 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use self::connection::Role;
-use self::leader::Final;
 use self::turn::{Gate, Turn};
 use self::worker::{Begin, Options, ROWS_PER_TRANSACTION, Worker};
 use super::clock::DatabaseClock;
@@ -216,6 +215,7 @@ impl Store for SqliteStore {
     }
 
     async fn beat(&self, beat: &Beat) -> Result<Pulse> {
+        assert!(beat.status.holds_claims(), "a pod ends by `retire`, not by a beat");
         let beat = beat.clone();
         self.beats.call(Begin::Write, move |session| pods::beat(session, &beat)).await
     }
@@ -250,17 +250,13 @@ impl Store for SqliteStore {
     async fn prune(&self, call: &Prune) -> Result<Pruned> {
         let mut left = call.limit;
         let mut pruned = Pruned::default();
-        for (which, keep) in [(Final::Completed, call.keep_completed), (Final::Ended, call.keep_failed)] {
-            while left > 0 {
-                let limit = PRUNED_PER_TRANSACTION.min(left);
-                let begin = Begin::Write;
-                let work = self.work.call(begin, move |session| leader::prune_steps(session, which, keep, limit));
-                let gone = work.await?;
-                left -= gone;
-                pruned.steps += u64::from(gone);
-                if gone < limit {
-                    break;
-                }
+        while left > 0 {
+            let (call, limit) = (*call, PRUNED_PER_TRANSACTION.min(left));
+            let gone = self.work.call(Begin::Write, move |session| leader::prune(session, &call, limit)).await?;
+            left -= gone;
+            pruned.steps += u64::from(gone);
+            if gone < limit {
+                break;
             }
         }
         let keep = call.keep_pods;
@@ -269,9 +265,13 @@ impl Store for SqliteStore {
     }
 
     async fn control(&self, command: &Control) -> Result<()> {
+        let resumed = match command {
+            Control::Pause { .. } => false,
+            Control::Resume { .. } => true,
+        };
         let command = command.clone();
         self.work.call(Begin::Write, move |session| admin::control(session, &command)).await?;
-        self.wakes.bump();
+        self.bump_if(resumed);
         Ok(())
     }
 

@@ -3,12 +3,12 @@
 use rusqlite::named_params;
 
 use super::claim::paused;
-use super::errors::{internal, is_key_violation};
+use super::errors::is_key_violation;
 use super::rows;
 use super::worker::Session;
 use crate::rules::election::PodView;
 use crate::rules::step::{Claim, PodId};
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 use crate::store::types::{Beat, Pod, Pulse, Registration};
 
 pub(super) fn register(session: &Session<'_>, pod: &Registration) -> Result<()> {
@@ -20,7 +20,7 @@ pub(super) fn register(session: &Session<'_>, pod: &Registration) -> Result<()> 
         ":now": session.now.0,
     });
     match written {
-        Err(e) if is_key_violation(&e) => Err(internal(format!("the pod id {} is already taken", pod.pod_id))),
+        Err(e) if is_key_violation(&e) => Err(Error::config(format!("pod {} is registered already", pod.pod_id))),
         Err(e) => Err(e.into()),
         Ok(_) => Ok(()),
     }

@@ -74,7 +74,7 @@ where status = 'blocked';
 
 -- For prune, and for counting without reading payloads.
 create index step_final
-on step_tracker (status, finished_ts, queue)
+on step_tracker (status, finished_ts, step_id, queue)
 where status in ('completed', 'failed', 'cancelled');
 
 -- At most one step that is not final per key.

@@ -30,6 +30,7 @@ where rowid in (
         and pod_health.kind = 'pod'
         and pod_health.status <> 'down'
     )
+  order by orphan.step_id
   limit :limit
 )
 returning step_id, task, status, crash_count,

@@ -1,0 +1,12 @@
+//! What only the embedded store promises: files, pragmas, plans, plain SQL, threads, the pod's own files.
+//! The cases that every store must pass live in `conformance`.
+
+mod bad_rows;
+mod files;
+mod group_commit;
+mod kit;
+mod migrations;
+mod plain_sql;
+mod plans;
+mod speed;
+mod threads;
