@@ -31,15 +31,32 @@ impl Weather {
 #[derive(Debug)]
 pub struct Sky {
     weather: Mutex<Weather>,
+    /// One for each link, rung in order: one channel for all would wake its waiters in an order of its own.
+    bells: Mutex<Vec<watch::Sender<u64>>>,
 }
 
 impl Sky {
     pub fn new(weather: Weather) -> Arc<Self> {
-        Arc::new(Self { weather: Mutex::new(weather) })
+        Arc::new(Self { weather: Mutex::new(weather), bells: Mutex::default() })
     }
 
     pub fn turn(&self, weather: Weather) {
         *self.weather.lock().expect("no panic under the sky") = weather;
+    }
+
+    fn bell(&self) -> watch::Receiver<u64> {
+        let (bell, heard) = watch::channel(0);
+        self.bells.lock().expect("no panic under the sky").push(bell);
+        heard
+    }
+
+    /// Passes the store's wake-ups on to every link.
+    pub async fn ring(self: Arc<Self>, mut wakes: watch::Receiver<u64>) {
+        while wakes.changed().await.is_ok() {
+            let mut bells = self.bells.lock().expect("no panic under the sky");
+            bells.retain(|bell| !bell.is_closed());
+            bells.iter().for_each(|bell| bell.send_modify(|rings| *rings += 1));
+        }
     }
 
     fn now(&self) -> Weather {
@@ -108,9 +125,8 @@ impl Store for Link {
 
     async fn cycle(&self, call: &Cycle) -> Result<CycleReply> {
         self.outbound().await?;
-        let call = self.defect.tamper(call, &self.checker);
-        let reply = self.store.cycle(&call).await?;
-        self.checker.saw_cycle(&call, &reply);
+        let reply = self.store.cycle(&self.defect.tamper(call, &self.checker)).await?;
+        self.checker.saw_cycle(call, &reply);
         let answer = self.inbound(reply).await;
         if let Ok(reply) = &answer {
             self.checker.delivered(&reply.claims);
@@ -183,7 +199,7 @@ impl Store for Link {
     }
 
     fn wake_ups(&self) -> watch::Receiver<u64> {
-        self.store.wake_ups()
+        self.sky.bell()
     }
 
     async fn close(&self) {}

@@ -74,6 +74,7 @@ impl World {
         let (draws, clock) = (Seeded::new(seed), VirtualClock::start());
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(clock)));
         let (checker, sky) = (Arc::new(Checker::default()), Sky::new(Weather::FINE));
+        tokio::spawn(sky.clone().ring(store.wake_ups()));
         let link = Arc::new(Link {
             store: store.clone(),
             sky: sky.clone(),
