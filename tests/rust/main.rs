@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod conformance;
+#[cfg(feature = "sqlite")]
+mod model;
 mod rules;
 mod simulation;
 #[cfg(feature = "sqlite")]

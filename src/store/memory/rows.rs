@@ -23,6 +23,8 @@ pub(super) struct Rows {
     ripe_until: Timestamp,
     held: BTreeMap<PodId, BTreeSet<StepId>>,
     ended: BTreeSet<(Timestamp, StepId)>,
+    /// Steps that crashed and have not ended.
+    crashed: BTreeSet<StepId>,
     live_keys: BTreeMap<Arc<str>, StepId>,
 }
 
@@ -112,10 +114,11 @@ impl Rows {
         self.due.get(queue)?.values().filter_map(|turns| turns.first()).map(|turn| turn.0.priority).max()
     }
 
-    /// Whether a pending step has crashed so often that it may only run alone.
+    /// Whether a due step has crashed so often that it may only run alone.
     pub(super) fn has_suspect(&self, max_crashes: u32) -> bool {
-        let due = self.due.values().flat_map(BTreeMap::values).flatten().map(|turn| &self.steps[&turn.0.step_id]);
-        due.filter(|step| step.state == State::Pending && step.crash_count > 0)
+        let crashed = self.crashed.iter().map(|id| &self.steps[id]);
+        crashed
+            .filter(|step| is_due(step.state, step.available, self.ripe_until))
             .any(|step| is_suspect(step.crash_count, max_crashes))
     }
 
@@ -172,6 +175,9 @@ impl Rows {
         if let (State::Claimed, Some(pod)) = (step.state, &step.claimed_by) {
             self.held.entry(pod.clone()).or_default().insert(id);
         }
+        if step.crash_count > 0 && !step.state.is_final() {
+            self.crashed.insert(id);
+        }
         if step.state.is_final() {
             self.ended.insert((step.finished.unwrap_or_default(), id));
         } else if let Some(key) = &step.unique_key {
@@ -184,6 +190,7 @@ impl Rows {
         drop_turn(&mut self.due, step);
         self.scheduled.remove(&(step.available, id));
         self.ended.remove(&(step.finished.unwrap_or_default(), id));
+        self.crashed.remove(&id);
         self.drop_held(step);
         if let Some(key) = step.unique_key.as_ref().filter(|key| self.live_keys.get(*key) == Some(&id)) {
             self.live_keys.remove(key);

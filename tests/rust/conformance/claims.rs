@@ -127,11 +127,13 @@ async fn suspect_is_claimed_alone_and_only_when_asked_for(bed: &Bed) {
         bed.store.retire(&victim).await.unwrap();
         bed.store.recover(&Recover { leader: a.clone(), max_crashes: MAX_CRASHES, limit: 9 }).await.unwrap();
     }
+    assert!(bed.beat(&a).await.suspects, "the beat says that somebody must empty itself");
     assert_eq!(bed.claim(&a, ordinary(1, 9)).await, [3]);
     assert_eq!(bed.claim(&a, suspects(2, 0)).await, NONE);
     assert_eq!(bed.claim(&a, suspects(3, 9)).await, [1]);
     assert_eq!(bed.claim(&a, suspects(4, 9)).await, [2]);
     assert_eq!(bed.claim(&a, suspects(5, 9)).await, NONE);
+    assert!(!bed.beat(&a).await.suspects);
 }
 
 async fn one_call_finishes_releases_and_claims(bed: &Bed) {
