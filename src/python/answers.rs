@@ -9,8 +9,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PySet, PyString};
 
 use super::errors;
-use crate::rules::step::StepId;
-use crate::rules::time::Timestamp;
+use crate::rules::step::{PodId, StepId};
+use crate::rules::time::{Millis, Timestamp};
 use crate::runtime::ClientError;
 use crate::store::{CancelVerdict, Content, Pod, ReplayVerdict, Stats, Step};
 
@@ -115,14 +115,14 @@ fn step_dict<'py>(py: Python<'py>, step: &Step) -> PyResult<Bound<'py, PyDict>> 
     dict.set_item(intern!(py, "retry_count"), step.retry_count)?;
     dict.set_item(intern!(py, "max_retries"), step.max_retries)?;
     dict.set_item(intern!(py, "crash_count"), step.crash_count)?;
-    dict.set_item(intern!(py, "claimed_by"), step.claimed_by.as_ref().map(|pod| pod.as_str()))?;
+    dict.set_item(intern!(py, "claimed_by"), step.claimed_by.as_ref().map(PodId::as_str))?;
     dict.set_item(intern!(py, "claim_id"), step.claim_id.map(|id| id.to_string()))?;
     dict.set_item(intern!(py, "created_ts"), seconds(step.created))?;
     dict.set_item(intern!(py, "available_ts"), seconds(step.available))?;
     dict.set_item(intern!(py, "claimed_ts"), step.claimed.map(seconds))?;
     dict.set_item(intern!(py, "last_update_ts"), seconds(step.last_update))?;
     dict.set_item(intern!(py, "finished_ts"), step.finished.map(seconds))?;
-    dict.set_item(intern!(py, "timeout"), step.timeout.map(|timeout| timeout.as_secs_f64()))?;
+    dict.set_item(intern!(py, "timeout"), step.timeout.map(Millis::as_secs_f64))?;
     dict.set_item(intern!(py, "result"), step.result.as_ref().map(|result| content(py, result)).transpose()?)?;
     dict.set_item(intern!(py, "error"), errors_list(py, step.errors.as_deref())?)?;
     dict.set_item(intern!(py, "progress"), step.progress.as_deref().map(|json| parsed(py, json)).transpose()?)?;

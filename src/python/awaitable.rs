@@ -27,7 +27,7 @@ pub struct Places<'a> {
 
 /// An awaitable for a call that must come to its end even if nobody awaits it any more.
 pub fn for_deed<'py>(
-    event_loop: Bound<'py, PyAny>,
+    event_loop: &Bound<'py, PyAny>,
     places: &Places<'_>,
     call: impl Future<Output = Called> + Send + 'static,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -37,7 +37,7 @@ pub fn for_deed<'py>(
 
 /// An awaitable for a call that only looks: cancelling the awaitable ends it.
 pub fn for_look<'py>(
-    event_loop: Bound<'py, PyAny>,
+    event_loop: &Bound<'py, PyAny>,
     places: &Places<'_>,
     call: impl Future<Output = Called> + Send + 'static,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -46,7 +46,7 @@ pub fn for_look<'py>(
 }
 
 fn awaitable<'py>(
-    event_loop: Bound<'py, PyAny>,
+    event_loop: &Bound<'py, PyAny>,
     places: &Places<'_>,
     answer: impl Future<Output = Outcome> + Send + 'static,
 ) -> PyResult<Bound<'py, PyAny>> {

@@ -1,4 +1,4 @@
-//! `Engine`: one FleetQ's core as Python calls it. Converts, lets go of the GIL, calls, converts back.
+//! `Engine`: one `FleetQ`'s core as Python calls it. Converts, lets go of the GIL, calls, converts back.
 //!
 //! Starts no thread before it is first used, and refuses work in a process that was forked from the
 //! one that opened it.
@@ -27,7 +27,7 @@ const SIGNAL_SLICE: Duration = Duration::from_millis(100);
 
 type Called = Result<Answer, ClientError>;
 
-/// One FleetQ's core in one process. Starts no thread before it is first used.
+/// The core of one `FleetQ` in one process. Starts no thread before it is first used.
 #[pyclass(frozen, module = "fleet_q._core")]
 #[derive(Debug)]
 pub struct Engine {
@@ -40,6 +40,7 @@ pub struct Engine {
 }
 
 #[pymethods]
+#[allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 impl Engine {
     #[new]
     fn new(
@@ -102,14 +103,14 @@ impl Engine {
         let core = self.core(py)?;
         let thread = py.import(intern!(py, "threading"))?.call_method0(intern!(py, "get_ident"))?.extract()?;
         let target = core.new_target(r#loop.clone().unbind(), runner, thread);
-        awaitable::for_deed(r#loop, &core.places(), Arc::clone(&core).start(target, tasks, threads))
+        awaitable::for_deed(&r#loop, &core.places(), Arc::clone(&core).start(target, tasks, threads))
     }
 
     fn stop<'py>(&self, py: Python<'py>, grace: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         let grace = grace.map(|grace| convert::millis(py, "grace", grace)).transpose()?;
         self.check_process(py)?;
         let Some(core) = self.core.get() else { return nothing_to_await(py) };
-        awaitable::for_deed(running_loop(py)?, &core.places(), Arc::clone(core).stop(grace))
+        awaitable::for_deed(&running_loop(py)?, &core.places(), Arc::clone(core).stop(grace))
     }
 
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -117,7 +118,7 @@ impl Engine {
         let closed_before = self.closed.swap(true, Ordering::AcqRel);
         match self.core.get() {
             Some(core) if !closed_before => {
-                awaitable::for_deed(running_loop(py)?, &core.places(), Arc::clone(core).close())
+                awaitable::for_deed(&running_loop(py)?, &core.places(), Arc::clone(core).close())
             }
             Some(_) | None => nothing_to_await(py),
         }
@@ -165,7 +166,7 @@ impl Engine {
     fn connect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core(py)?;
         let fleet = core.fleet.clone();
-        awaitable::for_deed(running_loop(py)?, &core.places(), async move {
+        awaitable::for_deed(&running_loop(py)?, &core.places(), async move {
             fleet.connect().await.map(|()| Answer::Nothing)
         })
     }
@@ -311,7 +312,7 @@ impl Engine {
         F: Future<Output = Called> + Send + 'static,
     {
         let core = self.core(py)?;
-        awaitable::for_look(running_loop(py)?, &core.places(), call(core.fleet.client().clone()))
+        awaitable::for_look(&running_loop(py)?, &core.places(), call(core.fleet.client().clone()))
     }
 
     /// An awaitable for a call that changes something.
@@ -320,7 +321,7 @@ impl Engine {
         F: Future<Output = Called> + Send + 'static,
     {
         let core = self.core(py)?;
-        awaitable::for_deed(running_loop(py)?, &core.places(), call(core.fleet.client().clone()))
+        awaitable::for_deed(&running_loop(py)?, &core.places(), call(core.fleet.client().clone()))
     }
 
     /// Waits for a call without the GIL, in slices, so that Ctrl-C is heard.

@@ -72,7 +72,7 @@ fn max_retries(given: &Bound<'_, PyAny>) -> PyResult<u32> {
     given.extract().map_err(|error| out_of_range(given, &error, "max_retries", "a whole number, 0 or more"))
 }
 
-/// A wrong type stays a TypeError; a number out of range is a bad argument.
+/// A wrong type stays a `TypeError`; a number out of range is a bad argument.
 fn out_of_range(given: &Bound<'_, PyAny>, error: &PyErr, name: &str, wanted: &str) -> PyErr {
     let py = given.py();
     if error.is_instance_of::<PyTypeError>(py) {
@@ -146,7 +146,7 @@ fn report(given: &Bound<'_, PyAny>) -> PyResult<(u64, Ended)> {
     type Raw<'py> = (u64, Bound<'py, PyString>, Option<Bound<'py, PyBytes>>, Option<f64>);
     let (slot, kind, json, delay): Raw<'_> = given.extract()?;
     let py = given.py();
-    let json = json.as_ref().map(|bytes| bytes.as_bytes());
+    let json = json.as_ref().map(PyBytesMethods::as_bytes);
     let delay = delay.map(|delay| millis(py, "delay", delay)).transpose()?;
     let ended = match (kind.to_str()?, delay) {
         ("returned", _) => Ended::Returned(json.map(Content::json)),

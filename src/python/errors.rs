@@ -1,5 +1,5 @@
 //! Turns what went wrong in Rust into the exceptions of `fleet_q.exceptions`, one exhaustive match
-//! per kind of error. The classes are defined in Python, so that help(), pickling and double parents work.
+//! per kind of error. The classes are defined in Python, so that `help()`, pickling and double parents work.
 
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;

@@ -47,7 +47,7 @@ fn log(event: Event) {
         }
         Event::Fenced { pod } => fenced(&pod),
         Event::Unfenced { pod } => {
-            info!(target: "fleet_q.heartbeat", %pod, "the pod beats again and takes steps again")
+            info!(target: "fleet_q.heartbeat", %pod, "the pod beats again and takes steps again");
         }
         Event::StoreFailed { pod, action, message, unknown } => store_failed(&pod, action, &message, unknown),
         Event::StoreBack { pod } => info!(target: "fleet_q.store", %pod, "the store answers again"),
@@ -76,7 +76,7 @@ fn finished(pod: &PodId, claim: Claim, task: &Arc<str>, to: State) {
     let step_id = claim.step_id;
     match to {
         State::Failed => {
-            warn!(target: "fleet_q.step", %pod, %step_id, task = &**task, to = %to, "step failed for good")
+            warn!(target: "fleet_q.step", %pod, %step_id, task = &**task, to = %to, "step failed for good");
         }
         State::Scheduled => {
             info!(target: "fleet_q.step", %pod, %step_id, task = &**task, to = %to, "step will run again");
