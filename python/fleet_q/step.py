@@ -19,10 +19,13 @@ HIDDEN_METADATA = "fleet_q."
 class StepError:
     """One failure in a step's history."""
 
+    kind: str
+    """`failure`, `retry`, `discard`, `timeout` or `crash`."""
     error_type: str
     message: str
     traceback: str
-    retry_count: int | None
+    pod: str
+    attempt: int
     at: datetime | None
 
     def __str__(self) -> str:
@@ -68,13 +71,13 @@ class StepInfo:
 
     @property
     def attempts(self) -> int:
-        """How many runs ended in failure, the one that made it fail for good included."""
-        return self.retry_count + (1 if self.status == "failed" else 0)
+        """How many runs have ended or died, the last one included once the step is final."""
+        return self.retry_count + self.crash_count + (1 if self.status in ("completed", "failed") else 0)
 
     @classmethod
     def read(cls, row: Mapping[str, object]) -> StepInfo:
         """Read what the core gives for a row of STEP_TRACKER."""
-        timeout_ms = row.get("timeout_ms")
+        timeout = row.get("timeout")
         return cls(
             step_id=str(row["step_id"]),
             task=str(row["task"]),
@@ -91,7 +94,7 @@ class StepInfo:
             claimed_ts=_time(row.get("claimed_ts")),
             last_update_ts=_time(row.get("last_update_ts")),
             finished_ts=_time(row.get("finished_ts")),
-            timeout=None if timeout_ms is None else _int(timeout_ms) / 1000,
+            timeout=float(timeout) if isinstance(timeout, (int, float)) else None,
             result=cast("Json", row.get("result")),
             errors=tuple(_error(entry) for entry in _list(row.get("error"))),
             progress=cast("Json", row.get("progress")),
@@ -117,16 +120,16 @@ def as_submitted(task: str, payload: object) -> dict[str, Json]:
 
 
 def _error(entry: object) -> StepError:
-    if not isinstance(entry, dict):
-        return StepError(error_type="", message=str(entry), traceback="", retry_count=None, at=None)
-    parts = cast("dict[str, object]", entry)
-    count = parts.get("retry_count")
+    parts = cast("dict[str, object]", entry) if isinstance(entry, dict) else {"message": entry}
+    ts = parts.get("ts")
     return StepError(
-        error_type=str(parts.get("error_type") or ""),
-        message=str(parts.get("message") or ""),
-        traceback=str(parts.get("traceback") or ""),
-        retry_count=count if isinstance(count, int) else None,
-        at=_time(parts.get("at")),
+        kind=_text(parts.get("kind")) or "failure",
+        error_type=_text(parts.get("error_type")) or "",
+        message=_text(parts.get("message")) or "",
+        traceback=_text(parts.get("traceback")) or "",
+        pod=_text(parts.get("pod")) or "",
+        attempt=_int(parts.get("attempt")),
+        at=_time(ts / 1000) if isinstance(ts, (int, float)) else None,
     )
 
 
