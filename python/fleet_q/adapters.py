@@ -6,7 +6,7 @@ Refuses to guess: without pydantic an annotation beyond plain JSON types is an e
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from .checks import shown
 from .exceptions import ConfigError
@@ -54,7 +54,7 @@ def adapter_for(annotation: object, *, where: str) -> Adapter:
             "or annotate it with plain JSON types (str, int, float, bool, None, list, dict)"
         ) from cause
     try:
-        adapter: TypeAdapter[object] = TypeAdapter(annotation)
+        adapter: TypeAdapter[object] = TypeAdapter(cast("type[object]", annotation))
     except PydanticUserError as cause:
         raise ConfigError(
             f"{where} is annotated {shown(annotation)}, which pydantic cannot read from JSON; "

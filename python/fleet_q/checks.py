@@ -6,7 +6,7 @@ What it does not understand it hands back as `None`, and `adapters` takes over w
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, NoReturn, TypeAlias, Union, get_args, get_origin
 
 __all__ = ["ANYTHING", "Check", "plain_check", "shown"]
@@ -26,9 +26,11 @@ def plain_check(annotation: object) -> Check | None:
     >>> fits([1, 2]), fits([1, "2"])
     (True, False)
     """
-    leaf = _LEAVES.get(annotation) if isinstance(annotation, Hashable) else None
-    if leaf is not None:
-        return leaf
+    try:
+        if annotation in _LEAVES:
+            return _LEAVES[annotation]
+    except TypeError:
+        return None  # not hashable, so none of them
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return _literal(args)

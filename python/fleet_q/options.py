@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from .exceptions import InvalidArguments
 
 if TYPE_CHECKING:
     from ._core import JobSpec
-    from .types import Json, JsonIn, Seconds
+    from .types import JsonIn, Seconds
 
 __all__ = ["UNSET", "Options", "Unset"]
+
+
+T = TypeVar("T")
 
 
 class Unset:
@@ -41,7 +44,7 @@ class Options:
     unique: str | None = None
     tags: tuple[str, ...] = ()
     step_id: str | None = None
-    metadata: Mapping[str, Json] | None = None
+    metadata: Mapping[str, object] | None = None
 
     def spec(self, payload: bytes) -> JobSpec:
         """Give the core's form of one step with this payload."""
@@ -73,22 +76,19 @@ class Options:
         max_retries: int | None | Unset = UNSET,
     ) -> Options:
         """Give these options with some replaced. Raises InvalidArguments."""
-        given: dict[str, object] = {
-            "delay": delay if delay is None or isinstance(delay, Unset) else seconds(delay, "delay"),
-            "at": at if at is None or isinstance(at, Unset) else unix_time(at),
-            "queue": queue if isinstance(queue, Unset) else text(queue, "queue"),
-            "priority": priority if isinstance(priority, Unset) else whole(priority, "priority", least=-(2**31)),
-            "unique": unique if unique is None or isinstance(unique, Unset) else text(unique, "unique"),
-            "tags": tags if isinstance(tags, Unset) else tag_list(tags),
-            "step_id": step_id if step_id is None or isinstance(step_id, Unset) else text(step_id, "step_id"),
-            "metadata": metadata if metadata is None or isinstance(metadata, Unset) else mapping(metadata),
-            "max_retries": (
-                max_retries
-                if max_retries is None or isinstance(max_retries, Unset)
-                else whole(max_retries, "max_retries", least=0)
-            ),
-        }
-        new = replace(self, **{name: value for name, value in given.items() if not isinstance(value, Unset)})
+        new = Options(
+            task=self.task,
+            timeout=self.timeout,
+            queue=self.queue if isinstance(queue, Unset) else text(queue, "queue"),
+            priority=self.priority if isinstance(priority, Unset) else whole(priority, "priority", least=-(2**31)),
+            delay=self.delay if isinstance(delay, Unset) else _optional(seconds, delay, "delay"),
+            at=self.at if isinstance(at, Unset) else _optional(unix_time, at, "at"),
+            unique=self.unique if isinstance(unique, Unset) else _optional(text, unique, "unique"),
+            tags=self.tags if isinstance(tags, Unset) else tag_list(tags),
+            step_id=self.step_id if isinstance(step_id, Unset) else _optional(text, step_id, "step_id"),
+            metadata=self.metadata if isinstance(metadata, Unset) else _optional(mapping, metadata, "metadata"),
+            max_retries=self.max_retries if isinstance(max_retries, Unset) else _optional(retries, max_retries, "retries"),
+        )
         if new.delay is not None and new.at is not None:
             raise InvalidArguments("give delay or at, not both", path="delay")
         return new
@@ -102,17 +102,17 @@ def seconds(value: object, name: str) -> float:
     return float(number)
 
 
-def unix_time(value: object) -> float:
+def unix_time(value: object, name: str) -> float:
     """Read a moment as Unix time. Raises InvalidArguments, above all for a datetime without a zone."""
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise InvalidArguments(
-                "at must say its time zone: use datetime.now(timezone.utc) or add tzinfo=", path="at"
+                "at must say its time zone: use datetime.now(timezone.utc) or add tzinfo=", path=name
             )
         return value.timestamp()
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
-    raise InvalidArguments(f"at must be a datetime with a time zone, or Unix time, got {value!r}", path="at")
+    raise InvalidArguments(f"at must be a datetime with a time zone, or Unix time, got {value!r}", path=name)
 
 
 def text(value: object, name: str) -> str:
@@ -129,6 +129,11 @@ def whole(value: object, name: str, *, least: int) -> int:
     return value
 
 
+def retries(value: object, name: str) -> int:
+    """Read how often to try again. Raises InvalidArguments."""
+    return whole(value, name, least=0)
+
+
 def tag_list(value: object) -> tuple[str, ...]:
     """Read a list of tags. Raises InvalidArguments, also for a bare text, which is a slip."""
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -136,8 +141,12 @@ def tag_list(value: object) -> tuple[str, ...]:
     raise InvalidArguments(f"tags must be a list of texts, got {value!r}", path="tags")
 
 
-def mapping(value: object) -> Mapping[str, object]:
+def mapping(value: object, name: str) -> Mapping[str, object]:
     """Read metadata. Raises InvalidArguments; what is in it the encoder checks."""
     if not isinstance(value, Mapping):
-        raise InvalidArguments(f"metadata must be a mapping, got {value!r}", path="metadata")
+        raise InvalidArguments(f"{name} must be a mapping, got {value!r}", path=name)
     return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def _optional(read: Callable[[object, str], T], value: object, name: str) -> T | None:
+    return None if value is None else read(value, name)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["AnyTask", "AsyncTask", "Enqueuer", "Job", "SyncTask", "Task"]
 
 P = ParamSpec("P")
-R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -60,7 +59,7 @@ class Job(Generic[R_co]):
         return self._codec
 
 
-class Enqueuer(Generic[P, R]):
+class Enqueuer(Generic[P, R_co]):
     """A task with the options of one call. Made by `task.using(...)`."""
 
     def __init__(self, home: Home, codec: Codec, options: Options) -> None:
@@ -73,7 +72,7 @@ class Enqueuer(Generic[P, R]):
         """How its steps are enqueued."""
         return self._options
 
-    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R_co]:
         """Store one step; when this returns, it is durable.
 
         Raises InvalidArguments, PayloadTooLarge, UniqueConflict, StoreUnavailable or Stopped.
@@ -83,14 +82,14 @@ class Enqueuer(Generic[P, R]):
         (step_id,) = await client.enqueue([self._options.spec(payload)])
         return Handle(client, step_id, self._codec)
 
-    def enqueue_sync(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+    def enqueue_sync(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R_co]:
         """Store one step from code without an event loop. Raises as `enqueue` does."""
         client = self._home.client()
         payload = self._codec.encode(args, kwargs, metadata=self._options.metadata, limit=client.payload_limit)
         (step_id,) = client.enqueue_sync([self._options.spec(payload)])
         return Handle(client, step_id, self._codec)
 
-    def job(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+    def job(self, *args: P.args, **kwargs: P.kwargs) -> Job[R_co]:
         """Check and encode one call without storing it. Raises InvalidArguments or PayloadTooLarge."""
         limit = self._home.client().payload_limit
         payload = self._codec.encode(args, kwargs, metadata=self._options.metadata, limit=limit)
@@ -107,7 +106,7 @@ class Enqueuer(Generic[P, R]):
         tags: Sequence[str] | Unset = UNSET,
         step_id: str | None | Unset = UNSET,
         metadata: Mapping[str, JsonIn] | None | Unset = UNSET,
-    ) -> Enqueuer[P, R]:
+    ) -> Enqueuer[P, R_co]:
         """Give the task with options for one call: `await t.using(delay=60).enqueue(42)`.
 
         `delay` is seconds or a timedelta, `at` a datetime with a zone or Unix time. `unique` refuses a
@@ -127,7 +126,7 @@ class Enqueuer(Generic[P, R]):
         return Enqueuer(self._home, self._codec, options)
 
 
-class Task(Enqueuer[P, R]):
+class Task(Enqueuer[P, R_co]):
     """A registered function. Made by `@fq.task` and `@fleet_q.task`."""
 
     def __init__(
@@ -169,18 +168,18 @@ class Task(Enqueuer[P, R]):
         return f"<Task {self.name} {self.function.__module__}.{self.function.__qualname__}>"
 
 
-class AsyncTask(Task[P, R]):
+class AsyncTask(Task[P, R_co]):
     """A task made of an `async def`."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, None, R]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, None, R_co]:
         """Call the plain function; nothing is queued."""
         return self._called(args, kwargs)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
-class SyncTask(Task[P, R]):
+class SyncTask(Task[P, R_co]):
     """A task made of a `def`."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the plain function; nothing is queued."""
         return self._called(args, kwargs)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 

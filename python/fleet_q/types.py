@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, TypeAlias, Union
 
-__all__ = ["FINAL_STATES", "Json", "JsonIn", "Seconds", "State"]
+__all__ = ["FINAL_STATES", "Json", "JsonIn", "Seconds", "State", "StopReason"]
 
 State: TypeAlias = Literal["blocked", "scheduled", "pending", "claimed", "completed", "failed", "cancelled"]
 """Where a step stands."""
+
+StopReason: TypeAlias = Literal["cancel", "timeout", "shutdown", "fenced", "lost"]
+"""Why a body should end early."""
 
 Json: TypeAlias = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
 """What JSON text becomes when it is read."""
