@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -164,6 +165,12 @@ class FleetQ(TaskMaker):
         )
         (step_id,) = await self._client.enqueue([spec])
         return step_id
+
+    def submit_step_sync(
+        self, step: Mapping[str, JsonIn], *, priority: int | None = None, max_retries: int | None = None
+    ) -> str:
+        """Store one step named by text, from code without an event loop. Raises as `submit_step` does."""
+        return asyncio.run(self.submit_step(step, priority=priority, max_retries=max_retries))
 
     async def get_step_status(self, step_id: str) -> StepInfo:
         """Read a step. Raises StepNotFound, InvalidArguments or StoreUnavailable."""

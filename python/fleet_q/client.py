@@ -6,6 +6,7 @@ Starts no thread and opens no connection; the engine does, when it is first used
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import weakref
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Client"]
 
+log = logging.getLogger("fleet_q")
+
 
 class Client:
     """The way from one FleetQ to its core."""
@@ -30,6 +33,7 @@ class Client:
         self._forsaken: list[Engine] = []
         self._engine = self._made()
         self._limit = _payload_limit(self._engine)
+        _warn(self._engine)
 
     def client(self) -> Client:
         """Give itself: a task's home is its FleetQ's client."""
@@ -107,6 +111,12 @@ class Client:
 def _close_now(engine: Engine) -> None:
     if engine.pid == os.getpid():
         engine.close_now()
+
+
+def _warn(engine: Engine) -> None:
+    warnings = engine.settings.get("warnings")
+    for warning in warnings if isinstance(warnings, list) else ():  # pyright: ignore[reportUnknownVariableType]
+        log.warning("%s", warning)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _payload_limit(engine: Engine) -> int:

@@ -70,7 +70,7 @@ class Health(TypedDict):
     loop_lag_s: float
     blocked_by: str | None
     overdue: list[str]
-    store_ok: bool
+    store_ok: bool | None
     live: bool
     live_reason: str | None
     ready: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timezone
 
 from fastapi import HTTPException, Request, Response
@@ -76,7 +76,7 @@ def _told(error: RequestValidationError) -> str:
 
 
 def _answer(
-    request: Request, status: int, detail: str, error_type: str, headers: dict[str, str] | None = None
+    request: Request, status: int, detail: str, error_type: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     problem = Problem(
         detail=detail,

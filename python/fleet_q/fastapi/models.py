@@ -10,7 +10,7 @@ from fleet_q.step import StepInfo
 from fleet_q.types import State
 from fleet_q.views import Stats
 
-__all__ = ["Cancelled", "Problem", "QueueCounts", "Status", "Submission", "Submitted"]
+__all__ = ["Cancelled", "HealthReport", "Problem", "QueueCounts", "Status", "Submission", "Submitted"]
 
 Priority = Annotated[int, Field(ge=-(2**31), lt=2**31, strict=True)]
 Retries = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
@@ -137,6 +137,30 @@ class Cancelled(BaseModel):
 
     step_id: str
     status: Literal["cancelled", "requested", "completed", "failed"]
+
+
+class HealthReport(BaseModel):
+    """What the process knows of itself without asking the store. Ages and lags are seconds."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    status: str = "stopped"
+    pod_id: str | None = None
+    leader: str | None = None
+    is_leader: bool = False
+    last_beat_age_s: float | None = None
+    fenced: bool = False
+    in_flight: int = 0
+    capacity: int = 0
+    journal_depth: int = 0
+    loop_lag_s: float = 0
+    blocked_by: str | None = None
+    overdue: list[str] = []
+    store_ok: bool | None = None
+    live: bool = True
+    live_reason: str | None = None
+    ready: bool = False
+    ready_reason: str | None = None
 
 
 class Problem(BaseModel):

@@ -10,10 +10,9 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Response
 from fastapi.params import Depends as Dependency
 
 from fleet_q.exceptions import StepNotFound
-from fleet_q.views import Health
 
 from .errors import RESPONSES, ProblemRoute
-from .models import Cancelled, QueueCounts, Status, Submission, Submitted
+from .models import Cancelled, HealthReport, QueueCounts, Status, Submission, Submitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,25 +69,29 @@ def _health(fq: FleetQ) -> APIRouter:
     router = APIRouter(route_class=ProblemRoute, tags=["health"])
 
     @router.get("/health")
-    async def health() -> Health:
+    async def health() -> HealthReport:
         """Say how this process is; asks no database."""
-        return fq.health()
+        return _report(fq)
 
     @router.get("/health/live")
-    async def live(response: Response) -> Health:
+    async def live(response: Response) -> HealthReport:
         """Answer 503 when only a restart would help."""
-        return _judged(response, fq.health(), "live")
+        return _judged(response, _report(fq), "live")
 
     @router.get("/health/ready")
-    async def ready(response: Response) -> Health:
+    async def ready(response: Response) -> HealthReport:
         """Answer 503 while this pod claims nothing."""
-        return _judged(response, fq.health(), "ready")
+        return _judged(response, _report(fq), "ready")
 
     return router
 
 
-def _judged(response: Response, health: Health, signal: Literal["live", "ready"]) -> Health:
-    if not health[signal]:
+def _report(fq: FleetQ) -> HealthReport:
+    return HealthReport.model_validate(fq.health())
+
+
+def _judged(response: Response, health: HealthReport, signal: Literal["live", "ready"]) -> HealthReport:
+    if not (health.live if signal == "live" else health.ready):
         response.status_code = 503
     return health
 
