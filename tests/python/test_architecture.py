@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from clean_room import ROOT
 
 pytestmark = pytest.mark.docs

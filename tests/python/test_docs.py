@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from clean_room import ROOT, run_script
 
 pytestmark = pytest.mark.docs
@@ -154,17 +155,20 @@ def test_errors_page_says_what_the_docstrings_say() -> None:
 
 def test_every_dependency_has_its_reason() -> None:
     reasons = (ROOT / "docs" / "decisions" / "dependencies.md").read_text(encoding="utf-8")
-    crates = [line for part in cargo_dependencies() for line in part]
-    packages = [*requirements("requirements-dev.txt"), *requirements("requirements-build.txt"), *project_dependencies()]
+    names = [*cargo_dependencies(), *project_dependencies()]
+    names += [name for kind in ("build", "dev") for name in requirements(f"requirements-{kind}.txt")]
 
-    assert [name for name in [*crates, *packages] if f"`{name}`" not in reasons] == []
+    assert [name for name in names if f"`{name}`" not in reasons] == []
 
 
-def cargo_dependencies() -> Iterator[list[str]]:
-    """Read the names in each `[dependencies]`-like table; tomllib is not in Python 3.10."""
-    text = (ROOT / "Cargo.toml").read_text(encoding="utf-8")
-    for table in re.finditer(r"^\[(?:dev-|build-)?dependencies\]\n(.*?)(?=^\[|\Z)", text, flags=re.DOTALL | re.MULTILINE):
-        yield re.findall(r"^([\w-]+)\s*=", table[1], flags=re.MULTILINE)
+def cargo_dependencies() -> Iterator[str]:
+    """Read the names in each table of dependencies; tomllib is not in Python 3.10."""
+    wanted = False
+    for line in (ROOT / "Cargo.toml").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            wanted = line.endswith("dependencies]")
+        elif wanted and (name := re.match(r"([\w-]+)\s*=", line)):
+            yield name[1]
 
 
 def requirements(name: str) -> list[str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from clean_room import ROOT, run_script
 
 pytestmark = pytest.mark.docs
