@@ -4,9 +4,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use fleet_q::rules::config::SCHEMA;
-use fleet_q::rules::config::StoreKind;
-use fleet_q::rules::config::schema::{Form, Kind, PREFIX, Preset, SCHEMES, Setting};
+use fleet_q::rules::config::schema::{Form, Kind, PREFIX, SCHEMES};
+use fleet_q::rules::config::{SCHEMA, StoreKind};
 use fleet_q::rules::state::{Action, State, TRANSITIONS, settle};
 
 #[test]
@@ -55,7 +54,7 @@ Durations are seconds, fractions allowed, or a number with `ms`, `s`, `m`, `h` o
     );
     for setting in SCHEMA {
         let (keyword, variable) = (setting.keyword(), setting.variable());
-        let (values, preset, doc) = (values(setting.kind), preset(setting), cell(setting.doc));
+        let (values, preset, doc) = (values(setting.kind), cell(&setting.preset.to_string()), cell(setting.doc));
         writeln!(page, "| `{keyword}` | `{variable}` | {values} | {preset} | {doc} |").expect("a String takes all");
     }
     page.push_str("\n## URLs\n| scheme | store | example |\n|---|---|---|\n");
@@ -65,6 +64,22 @@ Durations are seconds, fractions allowed, or a number with `ms`, `s`, `m`, `h` o
     page
 }
 
+/// As the schema says it; the schemes of URLs have a table of their own, and durations a sentence.
+fn values(kind: Kind) -> String {
+    match kind {
+        Kind::Text(Form::Url) => "a URL, see below".into(),
+        Kind::Seconds { .. } => cell(kind.to_string().split(", or").next().unwrap_or_default()),
+        Kind::Text(Form::Name | Form::Identifier | Form::Path)
+        | Kind::Secret
+        | Kind::Count { .. }
+        | Kind::Bytes { .. }
+        | Kind::Fraction
+        | Kind::Flag
+        | Kind::Choice(_)
+        | Kind::QueueCaps => cell(&kind.to_string()),
+    }
+}
+
 fn label(store: StoreKind) -> &'static str {
     match store {
         StoreKind::Memory => "this process's memory, for tests",
@@ -72,47 +87,6 @@ fn label(store: StoreKind) -> &'static str {
         StoreKind::Postgres => "Postgres (later)",
         StoreKind::Snowflake => "Snowflake (later)",
     }
-}
-
-fn values(kind: Kind) -> String {
-    match kind {
-        Kind::Text(Form::Url) => "a URL, see below".into(),
-        Kind::Text(Form::Name) => "visible ASCII, at most 200 characters".into(),
-        Kind::Text(Form::Identifier) => "a plain SQL identifier".into(),
-        Kind::Text(Form::Path) => "a path".into(),
-        Kind::Secret => "a secret, never shown".into(),
-        Kind::Count { min, max } => format!("{min} … {max}"),
-        Kind::Seconds { min_ms, max_ms } => format!("{} … {}", duration(min_ms), duration(max_ms)),
-        Kind::Bytes { min, max } => format!("{} … {}, also with `KiB` or `MiB`", size(min), size(max)),
-        Kind::Fraction => "above 0, at most 1".into(),
-        Kind::Flag => "`true`, `false`".into(),
-        Kind::Choice(names) => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-        Kind::QueueCaps => "`default=10,llm=4`; as a keyword a dict".into(),
-    }
-}
-
-fn preset(setting: &Setting) -> String {
-    match setting.preset {
-        Preset::Unset(what) => cell(what),
-        Preset::Fixed(text) => format!("`{text}`"),
-        Preset::PerStore { .. } => {
-            let of = |store| setting.preset.text(store).expect("a setting per store has a text for each");
-            format!("`{}`; Snowflake `{}`", of(StoreKind::Sqlite), of(StoreKind::Snowflake))
-        }
-    }
-}
-
-fn duration(ms: u64) -> String {
-    const DAY: u64 = 86_400_000;
-    let units = [(DAY, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
-    match units.into_iter().find(|(unit, _)| ms >= *unit && ms.is_multiple_of(*unit)) {
-        Some((unit, name)) => format!("{} {name}", ms / unit),
-        None => format!("{ms} ms"),
-    }
-}
-
-fn size(bytes: u64) -> String {
-    if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
 }
 
 /// A text as one cell of a table.
