@@ -37,6 +37,9 @@ def blocks(page: Path, language: str) -> Iterator[Block]:
             yield Block(page, text.count("\n", 0, match.start()) + 1, info, match[2])
 
 
+PROMISES: list[tuple[str, str]] = re.findall(
+    r"^\| (P\d+) (.*)$", (ROOT / "docs/concepts/promises.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+)
 RUNNABLE = [block for page in PAGES for block in blocks(page, "python") if "no-run" not in block.info]
 
 SERVE = """
@@ -147,6 +150,14 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         ahead += [page.parent / target for target in LINKS.findall(page.read_text(encoding="utf-8"))]
 
     assert sorted({page.resolve() for page in PAGES} - seen) == []
+
+
+@pytest.mark.parametrize(("promise", "row"), PROMISES)
+def test_promise_is_carried_by_the_tests_it_names(promise: str, row: str) -> None:
+    tests = [ROOT / place for place in PLACES.findall(row)]
+    silent = [path for path in tests if not re.search(rf"\b{promise}\b", path.read_text(encoding="utf-8"))]
+
+    assert (bool(tests), silent) == (True, [])
 
 
 def test_errors_page_says_what_the_docstrings_say() -> None:
