@@ -1,1 +1,71 @@
-//! py
+//! Python speaks here: the extension module `fleet_q._core`. Converts, detaches the GIL, calls,
+//! converts back. No logic: what is decided is decided in `rules`, what is done is done in `runtime`.
+//!
+//! Only the bridge's thread ever attaches to the interpreter, never a worker.
+
+mod answers;
+mod awaitable;
+mod bridge;
+mod client;
+mod config;
+mod convert;
+mod core;
+mod crossing;
+mod encode;
+mod errors;
+mod facts;
+mod handler;
+mod health;
+mod job;
+mod logging;
+mod opening;
+mod reply;
+mod target;
+mod trouble;
+mod watch;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _core {
+    use pyo3::prelude::*;
+    use pyo3::types::{PyBytes, PyTuple};
+
+    #[pymodule_export]
+    use super::client::Engine;
+    #[pymodule_export]
+    use super::job::PyJob;
+    use super::{encode as json, errors};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("debug_build", cfg!(debug_assertions))
+    }
+
+    /// JSON bytes of a value, checked for all that no store can hold.
+    #[pyfunction]
+    fn encode<'py>(
+        py: Python<'py>,
+        value: &Bound<'py, PyAny>,
+        limit: usize,
+        default: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let written = json::value(value, limit, default);
+        written.map(|bytes| PyBytes::new(py, &bytes)).map_err(|trouble| errors::of_trouble(py, trouble))
+    }
+
+    /// JSON bytes `{"args","kwargs","metadata"}`, checked as by `encode`.
+    #[pyfunction]
+    fn encode_payload<'py>(
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: &Bound<'py, PyAny>,
+        metadata: Option<&Bound<'py, PyAny>>,
+        limit: usize,
+        default: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let written = json::payload(args, kwargs, metadata, limit, default);
+        written.map(|bytes| PyBytes::new(py, &bytes)).map_err(|trouble| errors::of_trouble(py, trouble))
+    }
+}

@@ -171,10 +171,8 @@ impl Client {
     /// Tasks that some living pod says it knows; at most two seconds old.
     pub async fn known_tasks(&self) -> Result<BTreeSet<String>> {
         let now = self.0.parts.clock.monotonic();
-        if let Some((asked, known)) = lock(&self.0.known_tasks).as_ref() {
-            if now.since(*asked) < TASKS_KEPT {
-                return Ok(known.clone());
-            }
+        if let Some((_, known)) = lock(&self.0.known_tasks).as_ref().filter(|(at, _)| now.since(*at) < TASKS_KEPT) {
+            return Ok(known.clone());
         }
         let living = self.pods().await?.into_iter().filter(|pod| pod.view.status.holds_claims());
         let known: BTreeSet<String> = living.flat_map(|pod| tasks_in(&pod.meta)).collect();

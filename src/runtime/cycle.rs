@@ -41,9 +41,9 @@ impl Flight {
 impl WorkLoop {
     /// Takes what waits: first what the journal owes, then what is fresh.
     pub(crate) async fn gather(&mut self) -> Flight {
-        let owes = !lock(&self.core.owed).is_empty();
-        let owed = if owes { self.core.local.owed(OWED_MAX).await } else { Ok(Vec::new()) };
-        let owed = owed.unwrap_or_else(|error| {
+        let indebted = !lock(&self.core.owed).is_empty();
+        let answer = if indebted { self.core.local.owed(OWED_MAX).await } else { Ok(Vec::new()) };
+        let owed = answer.unwrap_or_else(|error| {
             self.core.emit(Event::JournalFailed { pod: self.core.id(), message: with_causes(&error) });
             Vec::new()
         });

@@ -12,6 +12,7 @@ use crate::rules::demand::capacity;
 
 /// A pod's health as `/health` shows it. Times in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "a report, not a state machine")]
 pub struct Health {
     pub pod_id: String,
     pub status: &'static str,

@@ -12,18 +12,30 @@ use super::meta;
 use super::retry::{Patience, with_deadline};
 use crate::rules::backoff::Backoff;
 use crate::rules::election::PodStatus;
+use crate::rules::step::PodId;
 use crate::rules::time::Millis;
 use crate::store::{Beat, Pulse};
+
+/// What was last told of the leader.
+#[derive(Debug, PartialEq)]
+enum LeaderSaid {
+    Nothing,
+    Leader(Option<PodId>),
+}
 
 pub(crate) struct HeartbeatLoop {
     core: Arc<Core>,
     patience: Patience,
-    leader_said: Option<Option<crate::rules::step::PodId>>,
+    leader_said: LeaderSaid,
 }
 
 impl HeartbeatLoop {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, patience: Patience::new(Backoff { cap: Millis(1000), ..Backoff::STORE }), leader_said: None }
+        Self {
+            core,
+            patience: Patience::new(Backoff { cap: Millis(1000), ..Backoff::STORE }),
+            leader_said: LeaderSaid::Nothing,
+        }
     }
 
     /// Beats until the pod has stopped.
@@ -90,8 +102,9 @@ impl HeartbeatLoop {
         self.core.tell(stops);
         self.core.pulse.send_replace(Some(Arc::new(pulse)));
         let leader = self.core.leader();
-        if self.leader_said.as_ref() != Some(&leader) {
-            self.leader_said = Some(leader.clone());
+        let said = LeaderSaid::Leader(leader.clone());
+        if self.leader_said != said {
+            self.leader_said = said;
             self.core.emit(Event::LeaderChanged { pod: self.core.id(), leader });
         }
     }

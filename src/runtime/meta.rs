@@ -1,4 +1,4 @@
-//! Writes what a pod says of itself in POD_HEALTH.meta.
+//! Writes what a pod says of itself: the `meta` of its row in POD_HEALTH.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! Acts. The loops of a pod and the client, over `dyn Store`, `Local`, `Clock`, `Draws`, `Handler`
 //! and one `Event` broadcast. Refuses SQL and Python.
 
+mod claiming;
 pub mod client;
 pub mod clock;
 mod core;

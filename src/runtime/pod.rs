@@ -126,7 +126,10 @@ fn supervised(core: &Arc<Core>, start: impl Fn(Arc<Core>) -> BoxFuture + Send + 
     let core = core.clone();
     Box::pin(async move {
         loop {
-            let Err(death) = tokio::spawn(start(core.clone())).await else { return };
+            // A set, because it takes its task along when it is dropped.
+            let mut task = tokio::task::JoinSet::new();
+            task.spawn(start(core.clone()));
+            let Some(Err(death)) = task.join_next().await else { return };
             if !death.is_panic() {
                 return;
             }

@@ -68,13 +68,11 @@ impl Waiter {
         let Some(limit) = timeout else {
             return answered.await.unwrap_or_else(|_| stopped());
         };
-        match tokio::time::timeout(limit.as_duration(), answered).await {
-            Ok(answer) => answer.unwrap_or_else(|_| stopped()),
-            Err(_) => {
-                let waited_s = self.0.clock.monotonic().since(began).as_secs_f64();
-                Err(ClientError::ResultTimeout { step_id: id, waited_s })
-            }
+        if let Ok(answer) = tokio::time::timeout(limit.as_duration(), answered).await {
+            return answer.unwrap_or_else(|_| stopped());
         }
+        let waited_s = self.0.clock.monotonic().since(began).as_secs_f64();
+        Err(ClientError::ResultTimeout { step_id: id, waited_s })
     }
 
     pub(crate) fn close(&self) {

@@ -5,6 +5,7 @@ mod conformance;
 #[cfg(feature = "sqlite")]
 mod model;
 mod rules;
+mod simulation;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod tidy;

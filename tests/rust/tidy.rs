@@ -1,4 +1,4 @@
-//! Holds the house in order: arrows, sizes, SQL in its place, no forbidden words. Prints file:line.
+//! Holds the house in order: arrows, sizes, SQL in its place, no forbidden words. Prints `file:line`.
 //! Decides nothing about behaviour. What a rule must let pass is named here, with its reason.
 
 mod arrows;
@@ -53,6 +53,11 @@ fn sql_stands_in_sql_files_only() {
 #[test]
 fn every_sql_file_says_what_it_promises() {
     tidy(sql::headers);
+}
+
+#[test]
+fn every_sql_file_holds_one_statement() {
+    tidy(sql::several);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Validates settings: one typed schema, every problem reported at once, by the variable's name.
 //! Reads no environment and no file; the values come in.
 
+mod describe;
 mod problem;
 mod redact;
 mod resolve;

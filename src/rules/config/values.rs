@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::StoreKind;
-use super::schema::{Form, SCHEMES};
+use super::schema::{Form, Kind, SCHEMES};
 use crate::rules::content;
 use crate::rules::demand::OTHERS;
 use crate::rules::time::Millis;
@@ -20,7 +20,7 @@ fn wrong<T>(wrong: impl Into<String>, mend: impl Into<String>) -> Result<T, Wron
 }
 
 pub(super) fn count(text: &str, min: u32, max: u32) -> Result<u32, Wrong> {
-    let mend = || format!("give a whole number from {min} to {max}");
+    let mend = || format!("give {}", Kind::Count { min, max });
     match text.trim().parse::<i128>() {
         Ok(number) => match u32::try_from(number).ok().filter(|count| (min..=max).contains(count)) {
             Some(count) => Ok(count),
@@ -33,10 +33,7 @@ pub(super) fn count(text: &str, min: u32, max: u32) -> Result<u32, Wrong> {
 #[allow(clippy::cast_precision_loss, reason = "the largest bound is ten years, 2^39 ms")]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the bounds, compared before")]
 pub(super) fn seconds(text: &str, min_ms: u64, max_ms: u64) -> Result<Millis, Wrong> {
-    let mend = || {
-        let (min, max) = (Millis(min_ms).as_secs_f64(), Millis(max_ms).as_secs_f64());
-        format!("give seconds from {min} to {max}, such as 2.5, or a number with ms, s, m, h or d")
-    };
+    let mend = || format!("give {}", Kind::Seconds { min_ms, max_ms });
     let Some((number, unit)) = number_and_unit(text) else { return wrong("is not a number of seconds", mend()) };
     let factor = match unit {
         "" | "s" => 1000.0,
@@ -57,7 +54,7 @@ pub(super) fn seconds(text: &str, min_ms: u64, max_ms: u64) -> Result<Millis, Wr
 #[allow(clippy::cast_precision_loss, reason = "the largest bound is 64 MiB")]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the bounds, compared before")]
 pub(super) fn bytes(text: &str, min: u64, max: u64) -> Result<u64, Wrong> {
-    let mend = || format!("give bytes from {min} to {max}, or a number with KiB or MiB");
+    let mend = || format!("give {}", Kind::Bytes { min, max });
     let Some((number, unit)) = number_and_unit(text) else { return wrong("is not a number of bytes", mend()) };
     let factor = match unit {
         "" | "B" => 1.0,
@@ -76,8 +73,8 @@ pub(super) fn bytes(text: &str, min: u64, max: u64) -> Result<u64, Wrong> {
 pub(super) fn fraction(text: &str) -> Result<f64, Wrong> {
     match text.trim().parse::<f64>() {
         Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
-        Ok(_) => wrong("is out of bounds", "give a number above 0 and at most 1, such as 0.8"),
-        Err(_) => wrong("is not a number", "give a number above 0 and at most 1, such as 0.8"),
+        Ok(_) => wrong("is out of bounds", format!("give {}", Kind::Fraction)),
+        Err(_) => wrong("is not a number", format!("give {}", Kind::Fraction)),
     }
 }
 
@@ -169,10 +166,7 @@ fn name(text: &str) -> Result<(), Wrong> {
     if text.len() <= content::NAME_CHARS_MAX && text.chars().all(fits) {
         return Ok(());
     }
-    wrong(
-        "cannot be part of a pod's id",
-        "give at most 200 ASCII letters, digits or marks such as - . _, without spaces or quotes",
-    )
+    wrong("cannot be part of a pod's id", format!("give {}", Form::Name))
 }
 
 fn identifier(text: &str) -> Result<(), Wrong> {
@@ -180,7 +174,7 @@ fn identifier(text: &str) -> Result<(), Wrong> {
     if starts && text.len() <= 63 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Ok(());
     }
-    wrong("is no plain SQL name", "give at most 63 letters, digits and underscores, not beginning with a digit")
+    wrong("is no plain SQL name", format!("give {}", Form::Identifier))
 }
 
 /// Splits `"1.5 h"` into `(1.5, "h")`; `None` unless a finite number leads.

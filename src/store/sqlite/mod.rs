@@ -11,7 +11,9 @@ mod enqueue;
 mod errors;
 mod finish;
 mod leader;
+mod local;
 mod migrate;
+mod parameters;
 mod pods;
 mod rows;
 mod turn;
@@ -23,15 +25,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use serde::Serialize;
+
+pub use self::local::LocalFiles;
 
 use self::connection::Role;
+use self::errors::partly;
 use self::turn::{Gate, Turn};
 use self::worker::{Begin, Options, ROWS_PER_TRANSACTION, Worker};
+use super::Store;
 use super::clock::DatabaseClock;
-use super::error::{Error, Refusal, Result};
-use super::types::*;
-use super::{Store, types};
+use super::error::{Refusal, Result};
+use super::types::{
+    Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
+    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
+    Stats, Step, Verdict,
+};
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
 
@@ -62,6 +70,7 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens or creates the database and starts the threads. Creates no tables: that is `migrate`.
+    #[allow(clippy::needless_pass_by_value, reason = "the options of one store, spelled out at the call")]
     pub fn open(options: SqliteOptions) -> Result<Self> {
         match options.path.clone() {
             Some(path) => Self::open_file(path, &options),
@@ -205,7 +214,7 @@ impl Store for SqliteStore {
         self.reads.call(Begin::Read, admin::stats).await
     }
 
-    async fn pods(&self) -> Result<Vec<types::Pod>> {
+    async fn pods(&self) -> Result<Vec<Pod>> {
         self.reads.call(Begin::Read, pods::pods).await
     }
 
@@ -285,26 +294,4 @@ impl Store for SqliteStore {
         self.reads.close().await;
         self.beats.close().await;
     }
-}
-
-/// What an error means once earlier parts of the same call are committed.
-fn partly(error: Error, done: usize) -> Error {
-    if done == 0 { error } else { Error::unknown(format!("the first {done} rows are stored, then: {error}")) }
-}
-
-/// A list for `json_each`.
-fn json(list: &(impl Serialize + ?Sized)) -> String {
-    serde_json::to_string(list).expect("lists of text and numbers are JSON")
-}
-
-fn json_texts(list: &[Arc<str>]) -> String {
-    json(&list.iter().map(|text| &**text).collect::<Vec<_>>())
-}
-
-fn errors_kept() -> i64 {
-    i64::try_from(ERRORS_KEPT).expect("a small number")
-}
-
-fn signed(duration: Millis) -> i64 {
-    i64::try_from(duration.0).unwrap_or(i64::MAX)
 }

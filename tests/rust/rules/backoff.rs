@@ -59,6 +59,14 @@ fn the_longest_cap_there_is_does_not_overflow() {
     }
 }
 
+#[test]
+fn a_cap_that_no_double_holds_is_still_the_cap() {
+    for cap in (0..64).map(|odd| Millis((1 << 53) + odd)) {
+        let policy = Backoff { base: Millis::MAX, factor: 2.0, cap, jitter: Jitter::None };
+        assert!(delay(&policy, 0, Unit::ZERO) <= cap, "{cap}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_delay_exceeds_the_cap(policy in policy(), attempt in any::<u32>(), draw in unit()) {

@@ -155,6 +155,29 @@ fn every_setting_is_documented_once_and_every_default_is_good() {
 }
 
 #[test]
+fn the_schema_says_in_words_what_it_takes() {
+    let row = |name: &str| {
+        let setting = SCHEMA.iter().find(|setting| setting.name == name).expect(name);
+        format!("{} | {} | {}", setting.variable(), setting.kind, setting.preset)
+    };
+    let expected = [
+        ("MAX_RETRIES", "FLEET_Q_MAX_RETRIES | a whole number from 0 to 10000 | 3"),
+        (
+            "CLAIM_INTERVAL",
+            "FLEET_Q_CLAIM_INTERVAL | seconds from 0.01 to 3600, or a number with ms, s, m, h or d | 1; on Snowflake 5",
+        ),
+        ("ROLE", "FLEET_Q_ROLE | one of both, producer, worker | both"),
+        (
+            "POD_ID",
+            "FLEET_Q_POD_ID | at most 200 ASCII letters, digits or marks, without spaces or quotes | the host's name",
+        ),
+    ];
+    for (name, expected) in expected {
+        assert_eq!(row(name), expected);
+    }
+}
+
+#[test]
 fn every_problem_is_reported_at_once() {
     let variables = map(&[("FLEET_Q_MAX_RETRIES", "-1"), ("FLEET_Q_LOG_LEVEL", "loud")]);
     let keywords =

@@ -21,11 +21,10 @@ pub(super) fn layers(file: &File) -> Vec<String> {
                     Some(above) if above > own => {
                         findings.push(file.finding(n, format!("{} must not know {known}", LAYERS[own])));
                     }
-                    Some(_) => {}
                     None if root == "crate::" && known.is_empty() => {
                         findings.push(file.finding(n, "spell the path out, so that the arrow can be seen"));
                     }
-                    None => {}
+                    Some(_) | None => {}
                 }
             }
         }

@@ -111,6 +111,20 @@ fn a_statement_without_a_promise_is_found() {
 }
 
 #[test]
+fn a_second_statement_in_a_file_is_found() {
+    let rule: Rule = sql::several;
+    let path = "src/store/sqlite/sql/x.sql";
+    assert_lines(
+        rule,
+        &[
+            (path, "-- x\nselect 1;\nselect 2", &[3]),
+            (path, "-- a; b\nselect ';' -- c; d\n;\n-- e", &[]),
+            ("src/store/sqlite/migrations/1.sql", "select 1; select 2", &[]),
+        ],
+    );
+}
+
+#[test]
 fn a_statement_that_nobody_uses_is_found() {
     let files = [
         File::planted("src/store/sqlite/sql/claim.sql", "-- x"),

@@ -48,6 +48,25 @@ pub(super) fn headers(file: &File) -> Vec<String> {
     vec![file.finding(1, "the first line says what the statement promises: -- Give up to :limit …")]
 }
 
+/// Files with more than one statement. A semicolon inside a text or a comment counts for none.
+pub(super) fn several(file: &File) -> Vec<String> {
+    if dialect_and_stem(file).is_none() {
+        return vec![];
+    }
+    let mut ended = false;
+    for (n, line) in file.lines() {
+        // Every second part is inside quotes; what they hold is replaced by nothing.
+        let bare: String = line.split('\'').step_by(2).collect::<Vec<_>>().join("''");
+        for c in bare.split("--").next().unwrap_or_default().chars().filter(|c| !c.is_whitespace()) {
+            if ended {
+                return vec![file.finding(n, "one statement a file: give the next one its own")];
+            }
+            ended = c == ';';
+        }
+    }
+    vec![]
+}
+
 /// Statements that the code of their dialect never names.
 pub(super) fn unused(files: &[File]) -> Vec<String> {
     let statements = files.iter().filter_map(|file| dialect_and_stem(file).map(|names| (file, names)));

@@ -60,6 +60,7 @@ fn has_word(line: &str, word: &str) -> bool {
         let before = line[..at].chars().next_back();
         let after = line[at + word.len()..].chars().next();
         let path_goes_on = word.starts_with('/') && before.is_some_and(|c| matches!(c, '.' | '-' | '}' | '/'));
-        !before.is_some_and(joins) && !path_goes_on && !(ends_open && after.is_some_and(joins))
+        let word_goes_on = ends_open && after.is_some_and(joins);
+        !(before.is_some_and(joins) || path_goes_on || word_goes_on)
     })
 }

@@ -3,19 +3,18 @@
 //! A place on the desk is free when both are true: the body is over, and the claim has ended
 //! durably (stored, journaled, or lost). Everything here is plain data behind one short lock.
 
+mod stops;
+mod views;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::ending::{self, Closing};
-use super::handler::{Ended, Job, Slot, StopReason, TaskInfo};
-use crate::rules::demand::Load;
 use crate::rules::state::State;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Monotonic, Unit};
+use crate::runtime::ending::{self, Closing};
+use crate::runtime::handler::{Ended, Job, Slot, StopReason, TaskInfo};
 use crate::store::{Claimed, Finish};
-
-/// How long a body may take to end after its deadline, before it is finished over its head.
-pub(crate) const OVERDUE_GRACE: Millis = Millis(1000);
 
 /// An outcome on its way to the store. Outcomes from the journal have no slot any more.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,14 +75,6 @@ pub(crate) struct Desk {
 pub(crate) struct Batch {
     pub(crate) finishes: Vec<Outgoing>,
     pub(crate) releases: Vec<(Option<Slot>, Claim)>,
-}
-
-/// What the deadlines that passed ask for.
-#[derive(Debug, Default)]
-pub(crate) struct Passed {
-    pub(crate) stops: Vec<(Slot, StopReason)>,
-    /// Finished over the body's head: claim, task, timeout.
-    pub(crate) overdue: Vec<(Claim, Arc<str>, Millis)>,
 }
 
 impl Desk {
@@ -232,145 +223,5 @@ impl Desk {
 
     pub(crate) fn release_unheld(&mut self, claim: Claim) {
         self.releases.push_back((None, claim));
-    }
-
-    /// Marks one claim's body to be stopped; `None` if it is not here or was told before.
-    pub(crate) fn stop_claim(&mut self, claim: Claim, reason: StopReason) -> Option<(Slot, StopReason)> {
-        let slot = *self.slot_of.get(&claim)?;
-        self.stop_slot(slot, reason)
-    }
-
-    fn stop_slot(&mut self, slot: Slot, reason: StopReason) -> Option<(Slot, StopReason)> {
-        let held = self.held.get_mut(&slot)?;
-        let stronger = held.stop.is_none_or(|told| told < reason);
-        if !stronger || held.body == Body::Over {
-            return None;
-        }
-        held.stop = Some(reason);
-        Some((slot, reason))
-    }
-
-    /// Marks every body that `which` selects.
-    pub(crate) fn stop_where(&mut self, reason: StopReason, which: impl Fn(&Held) -> bool) -> Vec<(Slot, StopReason)> {
-        let slots: Vec<Slot> = self.held.iter().filter(|(_, held)| which(held)).map(|(slot, _)| *slot).collect();
-        slots.into_iter().filter_map(|slot| self.stop_slot(slot, reason)).collect()
-    }
-
-    /// Lets no further body begin, and gives back those that have not. Returns whom to tell.
-    pub(crate) fn close(&mut self) -> Vec<(Slot, StopReason)> {
-        self.closed = true;
-        let waiting = self.slots_where(|held| held.body == Body::Waiting && held.hold == Hold::Ours);
-        let mut told = Vec::with_capacity(waiting.len());
-        for slot in waiting {
-            self.close_claim(slot, Closing::GiveBack);
-            told.extend(self.stop_slot(slot, StopReason::Shutdown));
-        }
-        told
-    }
-
-    /// Gives every claim back, running body or not: the last act before exit.
-    pub(crate) fn give_all_back(&mut self) {
-        self.closed = true;
-        for slot in self.slots_where(|held| held.hold == Hold::Ours) {
-            self.close_claim(slot, Closing::GiveBack);
-        }
-    }
-
-    /// Ends every claim without a word to the store: they are no longer this pod's. Returns whom to tell.
-    pub(crate) fn lose_all(&mut self) -> Vec<(Slot, StopReason)> {
-        let ours = self.slots_where(|held| held.hold == Hold::Ours);
-        ours.into_iter().filter_map(|slot| self.lose(slot)).collect()
-    }
-
-    /// The same for one claim.
-    pub(crate) fn lose_claim(&mut self, claim: Claim) -> Option<(Slot, StopReason)> {
-        let slot = *self.slot_of.get(&claim)?;
-        self.lose(slot)
-    }
-
-    fn lose(&mut self, slot: Slot) -> Option<(Slot, StopReason)> {
-        let told = self.stop_slot(slot, StopReason::Lost);
-        self.settle(Some(slot));
-        told
-    }
-
-    fn slots_where(&self, which: impl Fn(&Held) -> bool) -> Vec<Slot> {
-        self.held.iter().filter(|(_, held)| which(held)).map(|(slot, _)| *slot).collect()
-    }
-
-    /// Acts on deadlines up to `now`: first asks the body to stop, a grace later finishes the step.
-    pub(crate) fn pass_deadlines(&mut self, now: Monotonic, pod: &PodId, draw: Unit) -> Passed {
-        let mut passed = Passed::default();
-        while let Some((due, slot)) = self.deadlines.first().copied().filter(|(due, _)| *due <= now) {
-            self.deadlines.remove(&(due, slot));
-            let Some(held) = self.held.get_mut(&slot) else { continue };
-            held.deadline = None;
-            if held.hold != Hold::Ours {
-                continue;
-            }
-            if held.stop.is_some_and(|told| told >= StopReason::Timeout) {
-                let (claim, task, timeout) = (held.claim, held.task.name.clone(), held.timeout.unwrap_or_default());
-                let closing = ending::close(held, Ended::Stopped, pod, draw);
-                self.close_claim(slot, closing);
-                passed.overdue.push((claim, task, timeout));
-            } else {
-                let again = now + OVERDUE_GRACE;
-                held.deadline = Some(again);
-                self.deadlines.insert((again, slot));
-                passed.stops.extend(self.stop_slot(slot, StopReason::Timeout));
-            }
-        }
-        passed
-    }
-
-    pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
-        self.deadlines.first().map(|(due, _)| *due)
-    }
-
-    pub(crate) fn load(&self) -> Load {
-        let mut load = Load { in_flight: u32::try_from(self.held.len()).unwrap_or(u32::MAX), ..Load::default() };
-        for held in self.held.values() {
-            *load.by_queue.entry(held.queue.to_string()).or_default() += 1;
-            *load.by_executor.entry(held.task.executor).or_default() += 1;
-        }
-        load
-    }
-
-    /// Claims that the store should show as this pod's: held, or with an outcome on its way.
-    pub(crate) fn claims(&self) -> BTreeSet<Claim> {
-        let queued = self.finishes.iter().map(|outgoing| outgoing.finish.claim);
-        let back = self.releases.iter().map(|(_, claim)| *claim);
-        self.slot_of.keys().copied().chain(queued).chain(back).collect()
-    }
-
-    /// Claims whose loss would be news: held and nothing on its way.
-    pub(crate) fn claims_without_outcome(&self) -> BTreeSet<Claim> {
-        self.held.values().filter(|held| held.hold == Hold::Ours).map(|held| held.claim).collect()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.held.is_empty()
-    }
-
-    pub(crate) fn bodies(&self) -> usize {
-        self.held.values().filter(|held| held.body != Body::Over).count()
-    }
-
-    /// How many places are taken by bodies that outlived their step.
-    pub(crate) fn outlived(&self) -> usize {
-        self.held.values().filter(|held| held.body == Body::Running && held.hold != Hold::Ours).count()
-    }
-
-    /// Steps past their deadline whose body still runs, as `task (step id)`.
-    pub(crate) fn overdue(&self) -> Vec<String> {
-        let late = |held: &&Held| held.body != Body::Over && held.stop == Some(StopReason::Timeout);
-        self.held.values().filter(late).map(|held| format!("{} ({})", held.task.name, held.claim.step_id)).collect()
-    }
-
-    /// Tasks whose bodies run on the event loop right now.
-    pub(crate) fn on_loop(&self) -> Vec<Arc<str>> {
-        let running =
-            |held: &&Held| held.body == Body::Running && held.task.executor == crate::rules::demand::Executor::Loop;
-        self.held.values().filter(running).map(|held| held.task.name.clone()).collect()
     }
 }

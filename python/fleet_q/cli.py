@@ -1,0 +1,130 @@
+"""The command `fleet-q`. Reads the command line and prints; the work is done elsewhere in the package."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn, cast
+
+import typer
+
+from . import __version__
+from .app import FleetQ
+from .exceptions import ConfigError, FleetQError
+from .logs import configure
+from .types import JsonIn
+
+__all__ = ["load", "main"]
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Url = Annotated[str | None, typer.Option("--url", help="The database; FLEET_Q_URL without it.")]
+
+
+def main() -> None:
+    """Run the command line. A refusal prints its sentence and exits with 2."""
+    try:
+        cli()
+    except FleetQError as error:
+        _refuse(str(error))
+
+
+@cli.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and go.", is_eager=True)] = False,
+) -> None:
+    """Queue work in your database; run it in your processes."""
+    if version:
+        typer.echo(f"fleet-q {__version__}")
+        raise typer.Exit
+
+
+@cli.command()
+def worker(target: Annotated[str, typer.Argument(metavar="MODULE:FQ", help="Where the FleetQ is.")]) -> None:
+    """Run the tasks of a FleetQ until Ctrl-C or SIGTERM, then drain; a second signal ends at once."""
+    fq = load(target)
+    settings = fq.settings
+    configure(str(settings["log_level"]), _log_style(settings))
+    if not fq.tasks():
+        _refuse(f"{target} has no tasks; put @fq.task above a function that this module imports")
+    fq.run()
+
+
+@cli.command()
+def submit(
+    task: Annotated[str, typer.Argument(help="The name of a task that some pod knows.")],
+    args: Annotated[str, typer.Option("--args", help="A JSON object of named arguments, or a JSON list.")] = "{}",
+    priority: Annotated[int | None, typer.Option(help="Higher goes first.")] = None,
+    max_retries: Annotated[int | None, typer.Option(help="How often to try again.")] = None,
+    app: Annotated[str | None, typer.Option(metavar="MODULE:FQ", help="Check against this app's tasks.")] = None,
+    url: Url = None,
+) -> None:
+    """Store one step and print its id."""
+    try:
+        arguments = cast("JsonIn", json.loads(args))
+    except ValueError as cause:
+        _refuse(f"--args is not JSON: {cause}")
+    fq = load(app) if app is not None else FleetQ(url, role="producer")
+    typer.echo(fq.submit_step_sync({"type": task, "args": arguments}, priority=priority, max_retries=max_retries))
+
+
+@cli.command()
+def status(step_id: Annotated[str, typer.Argument(help="The step's id.")], url: Url = None) -> None:
+    """Print what is known of a step, as JSON."""
+    step = FleetQ(url, role="producer").handle(step_id).info_sync()
+    shown = {name: value for name, value in vars(step).items() if name != "errors"}
+    shown["errors"] = [vars(error) for error in step.errors]
+    typer.echo(json.dumps(shown, indent=2, default=str))
+
+
+@cli.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the app running afterwards, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")] = False,
+    limit: Annotated[int | None, typer.Option(help="Take this many files only.", min=1)] = None,
+) -> None:
+    """Run a FastAPI app on SQLite and give it one step per file of Python's standard library."""
+    try:
+        from .demo.drive import drive
+    except ImportError as cause:
+        _refuse(f"the demo needs FastAPI and uvicorn: pip install fleet-q[fastapi] ({cause})")
+    raise typer.Exit(drive(keep=keep, as_json=as_json, limit=limit))
+
+
+def load(target: str) -> FleetQ:
+    """Import `module:attribute` from the current folder or the path. Raises ConfigError."""
+    module_name, _, attribute = target.partition(":")
+    if not module_name or not attribute:
+        raise ConfigError(f"say where the FleetQ is as module:attribute, such as app:fq; got {target!r}")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as cause:
+        if cause.name is None or not module_name.startswith(cause.name):
+            raise  # the module is there; what it imports is not, and the traceback says where
+        raise ConfigError(f"there is no module {module_name!r} in {here} or on the Python path") from cause
+    found: object = getattr(module, attribute, None)
+    if not isinstance(found, FleetQ):
+        candidates = ", ".join(name for name, value in vars(module).items() if isinstance(value, FleetQ)) or "none"
+        raise ConfigError(f"{target} is {type(found).__name__}, not a FleetQ; in {module_name}: {candidates}")
+    return found
+
+
+def _log_style(settings: dict[str, object]) -> Literal["json", "console"]:
+    # People at a terminal read lines; whoever asked for JSON gets it there too.
+    at_terminal = sys.stderr.isatty() and not os.environ.get("FLEET_Q_LOG_FORMAT")
+    return "console" if at_terminal or settings["log_format"] == "console" else "json"
+
+
+def _refuse(sentence: str) -> NoReturn:
+    typer.echo(f"fleet-q: {sentence}", err=True)
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    main()

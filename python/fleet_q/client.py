@@ -1,0 +1,126 @@
+"""Owns one FleetQ's engine: makes it, again after a fork or a restart, and closes it at exit.
+
+Starts no thread and opens no connection; the engine does, when it is first used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ._core import Engine
+from .exceptions import Stopped
+from .settings import environment
+
+if TYPE_CHECKING:
+    from ._core import JobSpec
+
+__all__ = ["Client"]
+
+log = logging.getLogger("fleet_q")
+
+
+class Client:
+    """The way from one FleetQ to its core."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self._settings = dict(settings)
+        self._closed = False
+        self._forsaken: list[Engine] = []
+        self._engine = self._made()
+        self._limit = _payload_limit(self._engine)
+        _warn(self._engine)
+
+    def client(self) -> Client:
+        """Give itself: a task's home is its FleetQ's client."""
+        return self
+
+    def engine(self) -> Engine:
+        """Give the engine of this process. Raises Stopped after `close`."""
+        if self._closed:
+            raise Stopped("this FleetQ was stopped; `await fq.start()` opens it again")
+        if self._engine.pid != os.getpid():
+            self._replace()
+        return self._engine
+
+    def open(self) -> Engine:
+        """Give the engine of this process, a new one if it was closed."""
+        if self._closed:
+            self._engine = self._made()
+            self._closed = False
+        return self.engine()
+
+    async def close(self) -> None:
+        """Close the engine; later calls raise Stopped."""
+        if self._closed:
+            return
+        self._closed = True
+        self._at_exit.detach()
+        if self._engine.pid == os.getpid():
+            await self._engine.close()
+
+    def close_now(self) -> None:
+        """Close the engine without an event loop; blocks for some seconds at most."""
+        self._closed = True
+        self._at_exit.detach()
+        _close_now(self._engine)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Every setting in force, secrets masked, durations in seconds."""
+        return self._engine.settings
+
+    @property
+    def payload_limit(self) -> int:
+        """The largest payload or result, in bytes."""
+        return self._limit
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed and not opened again."""
+        return self._closed
+
+    async def enqueue(self, specs: Sequence[JobSpec]) -> list[str]:
+        """Store steps; gives their ids in order, after the commit."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[str]] = loop.create_future()
+        self.engine().enqueue(specs, loop, future)
+        return await future
+
+    def enqueue_sync(self, specs: Sequence[JobSpec]) -> list[str]:
+        """Store steps from code without an event loop."""
+        return self.engine().enqueue_sync(specs)
+
+    def _made(self) -> Engine:
+        engine = Engine(self._settings, environment())
+        # Closed at the interpreter's exit, or when nobody can use it any more.
+        self._at_exit = weakref.finalize(self, _close_now, engine)
+        return engine
+
+    def _replace(self) -> None:
+        # In a forked child the parent's engine has no threads: closing or freeing it could wait for ever.
+        self._forsaken.append(self._engine)
+        self._at_exit.detach()
+        self._engine = self._made()
+
+
+def _close_now(engine: Engine) -> None:
+    if engine.pid == os.getpid():
+        engine.close_now()
+
+
+def _warn(engine: Engine) -> None:
+    warnings = engine.settings.get("warnings")
+    for warning in warnings if isinstance(warnings, list) else ():  # pyright: ignore[reportUnknownVariableType]
+        log.warning("%s", warning)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _payload_limit(engine: Engine) -> int:
+    limit = engine.settings["payload_limit"]
+    if not isinstance(limit, int):
+        raise TypeError(f"the core gave the payload limit as {limit!r}")
+    return limit

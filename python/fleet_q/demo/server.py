@@ -1,0 +1,114 @@
+"""Runs the demo app in a real uvicorn, on a database in a folder of its own, and talks to it over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import cast
+
+__all__ = ["DemoError", "Server", "serving"]
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 40.0
+
+
+class DemoError(Exception):
+    """The demo did not go as promised; the text says how."""
+
+
+class Server:
+    """A running app: its address, its log, and requests to it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+        self.process = process
+        self.port = port
+        self.folder = folder
+        self._local = threading.local()
+
+    @property
+    def url(self) -> str:
+        """Where the app answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str) -> dict[str, object]:
+        """Ask for a path under /fleet-q."""
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, body: dict[str, object]) -> dict[str, object]:
+        """Send a body to a path under /fleet-q."""
+        return self._ask("POST", path, json.dumps(body).encode())
+
+    def wait_ready(self) -> None:
+        """Wait until the pod claims. Raises DemoError with the end of the server's log."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                self.get("/health/ready")
+            except (OSError, HTTPException, DemoError):
+                time.sleep(0.1)
+            else:
+                return
+        raise DemoError(f"the app did not become ready; the end of its log:\n{self.log_tail()}")
+
+    def log_tail(self) -> str:
+        """Give the end of the server's log."""
+        return "\n".join((self.folder / "server.log").read_text(errors="replace").splitlines()[-20:])
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, object]:
+        # One connection per thread, kept open: what is measured should be the queue, not TCP.
+        connection = cast("HTTPConnection | None", getattr(self._local, "connection", None))
+        if connection is None:
+            connection = self._local.connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, f"/fleet-q{path}", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            text = response.read().decode()
+        except (OSError, HTTPException):
+            connection.close()
+            self._local.connection = None
+            raise
+        if response.status >= 300:
+            raise DemoError(f"{method} {path} answered {response.status}: {text[:500]}")
+        return cast("dict[str, object]", json.loads(text))
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """Run the app with its database in `folder` for as long as the block lasts."""
+    port = _free_port()
+    settings = {
+        "FLEET_Q_URL": f"sqlite:///{folder / 'demo.db'}",
+        "FLEET_Q_LOCAL_PATH": str(folder / "local"),
+        "FLEET_Q_CAPACITY_THRESHOLD": "1",
+        "FLEET_Q_POD_ID": "demo",
+    }
+    command = [sys.executable, "-m", "uvicorn", "fleet_q.demo.app:app", "--port", str(port), "--no-access-log"]
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **settings})  # noqa: S603
+    try:
+        server = Server(process, port, folder)
+        server.wait_ready()
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

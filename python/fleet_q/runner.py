@@ -1,0 +1,223 @@
+"""Runs the bodies of a pod: `async def` on its event loop, `def` in threads.
+
+Catches whatever a body raises, `SystemExit` and `KeyboardInterrupt` too: asyncio would let those two
+out of the loop and take the pod down. Decides nothing: how each ended goes to the core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import inspect
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from . import outcome
+from .context import Context
+from .exceptions import InvalidResult, PayloadTooLarge, Stopped
+from .executors import Outbox, Threads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._core import Engine, Job, Report
+    from .codec import Codec
+    from .task import AnyTask
+    from .types import Json, StopReason
+
+__all__ = ["Runner"]
+
+log = logging.getLogger("fleet_q.runner")
+
+UNEXPLAINED_GRACE_S = 0.2
+"""How long a cancellation that nobody explains waits for the end of its event loop to explain it."""
+
+
+class _Body:
+    """One step that runs or waits for its turn."""
+
+    __slots__ = ("aio", "begun", "context", "job", "stop", "task")
+
+    def __init__(self, job: Job, task: AnyTask) -> None:
+        self.job = job
+        self.task = task
+        self.context: Context | None = None
+        self.stop: StopReason | None = None
+        self.aio: asyncio.Task[None] | None = None
+        self.begun = False
+
+
+class Runner:
+    """What the core calls, one call per batch, always on the event loop of `start()`."""
+
+    def __init__(
+        self, engine: Engine, tasks: Mapping[str, AnyTask], loop: asyncio.AbstractEventLoop, *, threads: int, limit: int
+    ) -> None:
+        self._engine = engine
+        self._tasks = tasks
+        self._loop = loop
+        self._limit = limit
+        self._threads = Threads(threads, name="fleet-q-body")
+        self._outbox = Outbox(self._send)
+        self._reports: list[Report] = []
+        self._bodies: dict[int, _Body] = {}
+        # Bodies see the context variables of whoever started the pod, each its own copy.
+        self._origin = contextvars.copy_context()
+
+    def deliver(self, jobs: list[Job], stops: list[tuple[int, StopReason]]) -> None:
+        """Begin these steps and ask those to end. Returns at once."""
+        for job in jobs:
+            task = self._tasks.get(job.task)
+            if task is None:
+                # The core claims only what it was told; given back, the step finds a pod that knows it.
+                self._report(outcome.stopped(job.slot))
+                continue
+            self._begin(_Body(job, task))
+        for slot, reason in stops:
+            body = self._bodies.get(slot)
+            if body is not None:
+                _tell(body, reason)
+
+    def pong(self, token: int) -> None:
+        """Answer at once: the core measures how late the loop runs."""
+        self._engine.pong(token)
+
+    def close(self) -> None:
+        """Let the threads go that have nothing to do."""
+        self._threads.close()
+
+    def _begin(self, body: _Body) -> None:
+        self._bodies[body.job.slot] = body
+        if body.task.on_loop:
+            # Inside the origin's context, of which create_task makes a copy.
+            body.aio = self._origin.run(self._loop.create_task, self._on_loop(body))
+            body.aio.add_done_callback(functools.partial(self._gone, body))
+            return
+        self._threads.submit(functools.partial(self._origin.copy().run, self._in_thread, body))
+
+    async def _on_loop(self, body: _Body) -> None:
+        """Run one body to its end. Raises nothing, whatever the body does."""
+        body.begun = True
+        try:
+            report = await self._ran(body)
+        except GeneratorExit as error:
+            if not _is_current(body):
+                return  # the loop is gone and this coroutine is thrown away; the core gives the step back
+            report = outcome.raised(body.job.slot, error, told=body.stop is not None)
+        except asyncio.CancelledError as error:
+            if body.stop is None and _is_cancelled_from_outside(body):
+                self._unexplained(body, error)
+                return
+            report = outcome.raised(body.job.slot, error, told=body.stop is not None)
+        except BaseException as error:  # noqa: BLE001 - a body's end is data here, whatever it raised
+            report = outcome.raised(body.job.slot, error, told=body.stop is not None)
+        self._ended(body, report)
+
+    async def _ran(self, body: _Body) -> Report:
+        slot = body.job.slot
+        if body.stop is not None or not self._engine.begin(slot):
+            return outcome.stopped(slot)
+        value = self._called(body)
+        if inspect.isawaitable(value):
+            value = await value
+        return _encoded(slot, body.task.codec, value, self._limit)
+
+    def _in_thread(self, body: _Body) -> None:
+        """Run one body to its end in this thread. Raises nothing, whatever the body does."""
+        slot = body.job.slot
+        try:
+            if body.stop is not None or not self._engine.begin(slot):
+                report = outcome.stopped(slot)
+            else:
+                report = _encoded(slot, body.task.codec, self._called(body), self._limit)
+        except BaseException as error:  # noqa: BLE001 - a body's end is data here, whatever it raised
+            report = outcome.raised(slot, error, told=body.stop is not None)
+        self._bodies.pop(slot, None)
+        self._outbox.put(report)
+
+    def _called(self, body: _Body) -> object:
+        job, task = body.job, body.task
+        payload = task.codec.decode(job.payload)
+        if not task.wants_context:
+            return task.function(*payload.args, **payload.kwargs)
+        context = Context(
+            step_id=job.step_id,
+            task=job.task,
+            queue=job.queue,
+            retry_count=job.retry_count,
+            max_retries=job.max_retries,
+            fence=job.claim_id,
+            metadata=cast("Mapping[str, Json]", payload.metadata),
+            tell=functools.partial(self._engine.progress, job.slot),
+        )
+        body.context = context
+        # A stop that came before there was a context to mark.
+        context.cancelled = body.stop is not None
+        return task.function(context, *payload.args, **payload.kwargs)
+
+    def _unexplained(self, body: _Body, error: asyncio.CancelledError) -> None:
+        """Settle a cancellation that came neither from the core nor out of the body itself.
+
+        If the event loop is ending, the step has not failed and the core gives it back. If the loop
+        lives on, somebody cancelled the body's task, and that is a failure, or it would run for ever.
+        """
+        report = outcome.raised(body.job.slot, error, told=False)
+        self._loop.call_later(UNEXPLAINED_GRACE_S, self._ended, body, report)
+
+    def _gone(self, body: _Body, _: asyncio.Task[None]) -> None:
+        """Notice a task that somebody cancelled before it ran its first line."""
+        if not body.begun:
+            self._unexplained(body, asyncio.CancelledError())
+
+    def _ended(self, body: _Body, report: Report) -> None:
+        self._bodies.pop(body.job.slot, None)
+        self._report(report)
+
+    def _report(self, report: Report) -> None:
+        """Gather the reports of this turn of the loop and send them together."""
+        self._reports.append(report)
+        if len(self._reports) == 1:
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        reports, self._reports = self._reports, []
+        self._send(reports)
+
+    def _send(self, reports: Sequence[Report]) -> None:
+        try:
+            self._engine.report(reports)
+        except Stopped:
+            log.debug("%d ends came after the core was closed", len(reports))
+
+
+def _encoded(slot: int, codec: Codec, value: object, limit: int) -> Report:
+    try:
+        return outcome.returned(slot, codec.encode_result(value, limit=limit))
+    except (InvalidResult, PayloadTooLarge) as error:
+        if inspect.iscoroutine(value):
+            value.close()  # never awaited, and it should not warn about that
+        return outcome.unusable(slot, error)
+
+
+def _tell(body: _Body, reason: StopReason) -> None:
+    body.stop = reason
+    if body.context is not None:
+        body.context.cancelled = True
+    # Cancelled before its first line, a coroutine would end without a report; it looks at `stop` itself.
+    if body.aio is not None and body.begun:
+        body.aio.cancel()
+
+
+def _is_current(body: _Body) -> bool:
+    try:
+        return asyncio.current_task() is body.aio
+    except RuntimeError:
+        return False
+
+
+def _is_cancelled_from_outside(body: _Body) -> bool:
+    # Before Python 3.11 a task does not know; then every such cancellation gets the grace.
+    cancelling = getattr(body.aio, "cancelling", None)
+    return cancelling is None or cancelling() > 0

@@ -1,0 +1,55 @@
+//! A promise to settle one `asyncio.Future`. It cannot be forgotten: dropped unsettled (a panic,
+//! a runtime that stopped), it settles the future with an error.
+
+use pyo3::prelude::*;
+
+use super::answers::{Answer, Outcome};
+use super::bridge::{Item, Sender};
+use crate::runtime::ClientError;
+
+/// A future and what it is to hold.
+#[derive(Debug)]
+pub struct Settled {
+    pub event_loop: Py<PyAny>,
+    pub future: Py<PyAny>,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug)]
+pub struct Reply {
+    bridge: Sender,
+    owed: Option<(Py<PyAny>, Py<PyAny>)>,
+}
+
+impl Reply {
+    pub fn new(bridge: Sender, event_loop: Py<PyAny>, future: Py<PyAny>) -> Self {
+        Self { bridge, owed: Some((event_loop, future)) }
+    }
+
+    pub fn settle(mut self, outcome: Result<Answer, ClientError>) {
+        self.send(outcome);
+    }
+
+    fn send(&mut self, outcome: Result<Answer, ClientError>) {
+        if let Some((event_loop, future)) = self.owed.take() {
+            // A bridge that ended did so with its interpreter.
+            let _ = self.bridge.send(Item::Settle(Settled { event_loop, future, outcome: Outcome(outcome) }));
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if self.owed.is_some() {
+            self.send(Err(unanswered(std::thread::panicking())));
+        }
+    }
+}
+
+/// What a caller learns whose call ended without an answer.
+pub fn unanswered(panicked: bool) -> ClientError {
+    if panicked {
+        return ClientError::Internal { message: "a defect of fleet-q ended the call; the panic is on stderr".into() };
+    }
+    ClientError::Stopped { what: "it was closed while the call was under way" }
+}

@@ -1,0 +1,108 @@
+//! One pod's side in Python: its event loop, its runner, and what is known of how that loop turns.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use pyo3::prelude::*;
+use tokio::sync::watch;
+
+use crate::runtime::handler::{Ended, Gate, Job, Report, Slot};
+use crate::runtime::lock;
+
+#[derive(Debug)]
+pub struct Target {
+    pub event_loop: Py<PyAny>,
+    pub runner: Py<PyAny>,
+    /// `threading.get_ident()` of the loop's thread.
+    pub thread: u64,
+    /// Which pod of its engine this is. Its slots reach Python with this number in their upper bits,
+    /// so that a thread that outlived one pod can never end a step of the next.
+    pub generation: u64,
+    pub pongs: watch::Sender<u64>,
+    gate: OnceLock<Arc<dyn Gate>>,
+    /// Where the loop stood when it was last looked at.
+    stands_at: Mutex<Option<String>>,
+    /// The tasks whose bodies are on the loop, by slot.
+    on_loop: Mutex<BTreeMap<Slot, Arc<str>>>,
+}
+
+/// Room for the slots of one pod: a step every microsecond for nine years.
+const SLOT_BITS: u32 = 48;
+
+/// Which generation a slot of Python's belongs to, and the slot inside it.
+pub fn inside(slot: u64) -> (u64, Slot) {
+    (slot >> SLOT_BITS, Slot(slot & ((1 << SLOT_BITS) - 1)))
+}
+
+impl Target {
+    pub fn new(event_loop: Py<PyAny>, runner: Py<PyAny>, thread: u64, generation: u64) -> Self {
+        Self {
+            event_loop,
+            runner,
+            thread,
+            generation,
+            pongs: watch::Sender::new(0),
+            gate: OnceLock::new(),
+            stands_at: Mutex::default(),
+            on_loop: Mutex::default(),
+        }
+    }
+
+    pub fn attach(&self, gate: Arc<dyn Gate>) {
+        // The runtime attaches once; a second gate would only be the same pod's.
+        let _ = self.gate.set(gate);
+    }
+
+    pub fn gate(&self) -> Option<&Arc<dyn Gate>> {
+        self.gate.get()
+    }
+
+    /// The slot as Python knows it.
+    pub fn outside(&self, slot: Slot) -> u64 {
+        (self.generation << SLOT_BITS) | slot.0
+    }
+
+    pub fn begin(&self, slot: Slot) -> bool {
+        self.gate.get().is_some_and(|gate| gate.begin(slot))
+    }
+
+    pub fn report(&self, reports: Vec<Report>) {
+        let mut on_loop = lock(&self.on_loop);
+        for report in &reports {
+            if let Report::Ended(slot, _) = report {
+                on_loop.remove(slot);
+            }
+        }
+        drop(on_loop);
+        if let Some(gate) = self.gate.get()
+            && !reports.is_empty()
+        {
+            gate.report(reports);
+        }
+    }
+
+    /// Gives steps back that never reached Python: their loop is closed.
+    pub fn give_back(&self, slots: impl IntoIterator<Item = Slot>) {
+        self.report(slots.into_iter().map(|slot| Report::Ended(slot, Ended::Stopped)).collect());
+    }
+
+    pub fn note_on_loop<'a>(&self, jobs: impl Iterator<Item = &'a Job>) {
+        lock(&self.on_loop).extend(jobs.map(|job| (job.slot, Arc::clone(&job.task))));
+    }
+
+    /// The tasks whose bodies are on the loop, or wait there for their turn; each once.
+    pub fn tasks_on_loop(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<_> = lock(&self.on_loop).values().cloned().collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    pub fn stands_at(&self) -> Option<String> {
+        lock(&self.stands_at).clone()
+    }
+
+    pub fn note_stands_at(&self, place: Option<String>) {
+        *lock(&self.stands_at) = place;
+    }
+}

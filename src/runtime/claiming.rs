@@ -1,0 +1,154 @@
+//! The work loop's claiming: when to ask for steps, for how many, and what to do with them.
+//! How many a pod may hold is `rules::demand`'s.
+
+use std::sync::Arc;
+
+use super::clock::new_claim_id;
+use super::core::Phase;
+use super::events::Event;
+use super::gate::LOOP_LAG_MAX;
+use super::lanes::lanes;
+use super::lock;
+use super::meta::limits;
+use super::work_loop::WorkLoop;
+use crate::rules::demand::{Load, Pace, demand};
+use crate::rules::time::{Millis, Monotonic, Timestamp};
+use crate::store::{ClaimCall, ClaimKind, CycleReply, Lane, Queues};
+
+/// What the loop wants of the store.
+#[derive(Debug)]
+pub(crate) enum Want {
+    Nothing,
+    /// There is no room; only an end can make some.
+    NoRoom,
+    Claims(ClaimCall),
+}
+
+/// When to ask next, and for what.
+#[derive(Debug)]
+pub(crate) struct Claiming {
+    pub(crate) next_poll: Monotonic,
+    empty_claims: u32,
+    /// The last claim brought all it asked for: there is probably more.
+    backlog: bool,
+    turn: usize,
+    /// When to empty the pod for a suspect at the latest.
+    next_suspect: Monotonic,
+    suspects_seen: Timestamp,
+    /// A suspect runs; nothing else may (P14).
+    alone: bool,
+}
+
+impl Claiming {
+    pub(crate) const fn from(now: Monotonic, next_suspect: Monotonic) -> Self {
+        Self {
+            next_poll: now,
+            empty_claims: 0,
+            backlog: false,
+            turn: 0,
+            next_suspect,
+            suspects_seen: Timestamp(0),
+            alone: false,
+        }
+    }
+
+    pub(crate) fn poll_now(&mut self, now: Monotonic) {
+        self.next_poll = now;
+        self.empty_claims = 0;
+    }
+}
+
+impl WorkLoop {
+    pub(crate) fn want(&mut self, now: Monotonic) -> Want {
+        let due = self.claiming.backlog || self.claiming.next_poll <= now;
+        if !due || self.core.phase() != Phase::Running || self.core.is_fenced() {
+            return Want::Nothing;
+        }
+        let load = self.load();
+        self.claiming.alone &= load.in_flight > 0;
+        if let Some(seen) = self.suspect_waits() {
+            if load.in_flight == 0 {
+                self.claiming.suspects_seen = seen;
+                return Want::Claims(self.suspect_call(now));
+            }
+            if self.claiming.next_suspect <= now {
+                // The pod takes nothing new until it is empty, and then the suspect.
+                return Want::NoRoom;
+            }
+        }
+        let ask = demand(&limits(&self.core), &load, Pace::default());
+        if self.claiming.alone || ask.total == 0 {
+            return Want::NoRoom;
+        }
+        let tasks = self.core.handler.tasks();
+        let lanes = lanes(&ask, &tasks, self.claiming.turn);
+        if lanes.is_empty() {
+            return Want::NoRoom;
+        }
+        Want::Claims(self.claim_call(ClaimKind::Ordinary, ask.total, lanes))
+    }
+
+    fn load(&self) -> Load {
+        let mut load = lock(&self.core.desk).load();
+        load.loop_lagging = lock(&self.core.loop_health).lag >= LOOP_LAG_MAX;
+        load
+    }
+
+    /// The moment of the last beat, if it saw a suspect and nobody has looked since.
+    fn suspect_waits(&self) -> Option<Timestamp> {
+        let pulse = self.core.pulse.borrow();
+        pulse.as_ref().filter(|pulse| pulse.suspects && pulse.now > self.claiming.suspects_seen).map(|pulse| pulse.now)
+    }
+
+    fn suspect_call(&mut self, now: Monotonic) -> ClaimCall {
+        self.claiming.next_suspect = now + self.core.config.suspect_interval;
+        let tasks: Arc<[Arc<str>]> = self.core.tasks.keys().cloned().collect();
+        self.claim_call(ClaimKind::Suspect, 1, vec![Lane { tasks, queues: Queues::All, limit: 1 }])
+    }
+
+    fn claim_call(&self, kind: ClaimKind, limit: u32, lanes: Vec<Lane>) -> ClaimCall {
+        let claim_id = new_claim_id(&*self.core.draws);
+        ClaimCall { claim_id, limit, lanes, max_crashes: self.core.config.max_crashes, kind }
+    }
+
+    /// Seats new claims, hands them to the handler, and decides when to ask again.
+    pub(crate) fn take_claims(&mut self, call: &ClaimCall, reply: CycleReply) {
+        let now = self.core.clock.monotonic();
+        if !reply.pod_alive {
+            self.core.beat_now.notify_one();
+        }
+        let brought = u32::try_from(reply.claims.len()).unwrap_or(u32::MAX);
+        let asked = call.lanes.iter().map(|lane| lane.limit).fold(0, u32::saturating_add).min(call.limit);
+        self.claiming.alone |= call.kind == ClaimKind::Suspect && brought > 0;
+        let looked_aside = call.kind == ClaimKind::Suspect;
+        self.claiming.backlog = looked_aside || (brought > 0 && (brought >= asked || call.lanes.len() > 1));
+        self.claiming.turn = self.claiming.turn.wrapping_add(1);
+        let due_in = reply.next_due.map_or(Millis::MAX, |due| due.since(reply.now) + Millis(1));
+        if brought > 0 {
+            self.claiming.empty_claims = 0;
+            self.claiming.next_poll = now + self.core.config.claim_interval.min(due_in);
+            self.hand_over(reply);
+            return;
+        }
+        self.claiming.empty_claims = self.claiming.empty_claims.saturating_add(1);
+        let rotating = call.lanes.len() > 1 && (self.claiming.empty_claims as usize) < call.lanes.len();
+        let wait = if rotating { Millis::ZERO } else { self.idle_wait().min(due_in) };
+        self.claiming.next_poll = now + wait;
+    }
+
+    /// From `claim_interval`, doubling, to `idle_interval_max`.
+    fn idle_wait(&self) -> Millis {
+        let doublings = self.claiming.empty_claims.saturating_sub(1).min(16);
+        let longest = self.core.config.idle_interval_max.max(self.core.config.claim_interval);
+        self.core.config.claim_interval.times(1 << doublings).min(longest)
+    }
+
+    fn hand_over(&mut self, reply: CycleReply) {
+        let claims = reply.claims.iter().map(|claimed| claimed.claim).collect();
+        self.core.emit(Event::Claimed { pod: self.core.id(), claims });
+        let jobs = lock(&self.core.desk).admit(reply.claims, &self.core.tasks);
+        if !jobs.is_empty() {
+            self.core.handler.start(jobs);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What others may know of the desk. Changes nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Body, Desk, Held, Hold};
+use crate::rules::demand::{Executor, Load};
+use crate::rules::step::Claim;
+use crate::runtime::handler::StopReason;
+
+impl Desk {
+    pub(crate) fn load(&self) -> Load {
+        let mut load = Load { in_flight: u32::try_from(self.held.len()).unwrap_or(u32::MAX), ..Load::default() };
+        for held in self.held.values() {
+            *load.by_queue.entry(held.queue.to_string()).or_default() += 1;
+            *load.by_executor.entry(held.task.executor).or_default() += 1;
+        }
+        load
+    }
+
+    /// Claims that the store should show as this pod's: held, or with an outcome on its way.
+    pub(crate) fn claims(&self) -> BTreeSet<Claim> {
+        let queued = self.finishes.iter().map(|outgoing| outgoing.finish.claim);
+        let back = self.releases.iter().map(|(_, claim)| *claim);
+        self.slot_of.keys().copied().chain(queued).chain(back).collect()
+    }
+
+    /// Claims whose loss would be news: held and nothing on its way.
+    pub(crate) fn claims_without_outcome(&self) -> BTreeSet<Claim> {
+        self.held.values().filter(|held| held.hold == Hold::Ours).map(|held| held.claim).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    pub(crate) fn bodies(&self) -> usize {
+        self.held.values().filter(|held| held.body != Body::Over).count()
+    }
+
+    /// How many places are taken by bodies that outlived their step.
+    pub(crate) fn outlived(&self) -> usize {
+        self.held.values().filter(|held| held.body == Body::Running && held.hold != Hold::Ours).count()
+    }
+
+    /// Steps past their deadline whose body still runs, as `task (step id)`.
+    pub(crate) fn overdue(&self) -> Vec<String> {
+        let late = |held: &&Held| held.body != Body::Over && held.stop == Some(StopReason::Timeout);
+        self.held.values().filter(late).map(|held| format!("{} ({})", held.task.name, held.claim.step_id)).collect()
+    }
+
+    /// Tasks whose bodies run on the event loop right now.
+    pub(crate) fn on_loop(&self) -> Vec<Arc<str>> {
+        let running = |held: &&Held| held.body == Body::Running && held.task.executor == Executor::Loop;
+        self.held.values().filter(running).map(|held| held.task.name.clone()).collect()
+    }
+}

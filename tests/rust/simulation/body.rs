@@ -1,0 +1,100 @@
+//! What runs the simulated bodies: they take virtual time, and return, fail, snooze or hang.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use fleet_q::rules::backoff::{Backoff, Jitter};
+use fleet_q::rules::demand::Executor;
+use fleet_q::rules::step::StepId;
+use fleet_q::rules::time::Millis;
+use fleet_q::runtime::handler::*;
+use fleet_q::store::Content;
+use tokio::task::AbortHandle;
+
+use super::seeded::Seeded;
+
+/// The side effects of all bodies: how often each step began.
+pub type Runs = Arc<Mutex<BTreeMap<StepId, u32>>>;
+
+#[derive(Debug)]
+pub struct Bodies {
+    pub draws: Arc<Seeded>,
+    pub runs: Runs,
+    gate: OnceLock<Arc<dyn Gate>>,
+    running: Mutex<BTreeMap<Slot, AbortHandle>>,
+}
+
+impl Bodies {
+    pub fn new(draws: Arc<Seeded>, runs: Runs) -> Arc<Self> {
+        Arc::new(Self { draws, runs, gate: OnceLock::new(), running: Mutex::default() })
+    }
+
+    /// The process is killed: nothing more is reported.
+    pub fn kill(&self) {
+        for (_, body) in std::mem::take(&mut *self.running.lock().expect("no body panics")) {
+            body.abort();
+        }
+    }
+
+    fn begin(&self, job: Job) {
+        let gate = self.gate.get().expect("attached before the first job").clone();
+        let (takes, dice) = (self.draws.within(1, 800), self.draws.within(0, 100));
+        let runs = self.runs.clone();
+        let slot = job.slot;
+        let body = tokio::spawn(async move {
+            if !gate.begin(slot) {
+                gate.report(vec![Report::Ended(slot, Ended::Stopped)]);
+                return;
+            }
+            *runs.lock().expect("no body panics").entry(job.claim.step_id).or_default() += 1;
+            tokio::time::sleep(Duration::from_millis(takes)).await;
+            gate.report(vec![Report::Ended(slot, end(dice))]);
+        });
+        self.running.lock().expect("no body panics").insert(slot, body.abort_handle());
+    }
+}
+
+fn end(dice: u64) -> Ended {
+    let failure =
+        || Failure { error_type: "Unlucky".into(), message: format!("drew {dice}"), traceback: String::new() };
+    match dice {
+        0..80 => Ended::Returned(Some(Content::json(b"true".to_vec()))),
+        80..90 => Ended::Raised(failure()),
+        90..94 => Ended::RetryAfter(failure(), Millis(700)),
+        94..98 => Ended::Snoozed(Millis(1500)),
+        _ => Ended::Discarded(failure()),
+    }
+}
+
+impl Handler for Bodies {
+    fn tasks(&self) -> Arc<[TaskInfo]> {
+        let retry = Backoff { base: Millis(500), factor: 2.0, cap: Millis(5000), jitter: Jitter::Full };
+        let task = |name: &str, executor| TaskInfo { name: name.into(), executor, retry, continue_on_fence: false };
+        Arc::from([task("quick", Executor::Loop), task("heavy", Executor::Thread)])
+    }
+
+    fn capacity(&self) -> BTreeMap<Executor, u32> {
+        BTreeMap::from([(Executor::Thread, 3)])
+    }
+
+    fn attach(&self, gate: Arc<dyn Gate>) {
+        self.gate.set(gate).expect("attached once");
+    }
+
+    fn start(&self, jobs: Vec<Job>) {
+        for job in jobs {
+            self.begin(job);
+        }
+    }
+
+    fn stop(&self, stops: Vec<(Slot, StopReason)>) {
+        let gate = self.gate.get().expect("attached before the first job");
+        for (slot, _) in stops {
+            if let Some(body) = self.running.lock().expect("no body panics").remove(&slot) {
+                body.abort();
+            }
+            gate.report(vec![Report::Ended(slot, Ended::Stopped)]);
+        }
+    }
+}

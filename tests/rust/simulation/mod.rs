@@ -1,0 +1,12 @@
+//! Many pods on one store in virtual time, faults at every store call, everything from one seed:
+//! the same seed gives the same event log, byte for byte, and P1–P4 hold.
+//!
+//! The checker counts only because it has failed: see `defects`.
+
+mod body;
+mod checker;
+mod defects;
+mod faults;
+mod scenarios;
+mod seeded;
+mod world;
