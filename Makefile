@@ -1,0 +1,132 @@
+# Everything one types. Each target does its own set-up; `make help` lists them from the `##` comments.
+#
+# On a machine with Python >= 3.10, cargo and package registries nothing has to be prepared:
+# tools go to .venv in the clone, what is compiled and downloaded goes to the user's cache.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fleet-q
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+PY := $(BIN)/python
+CARGO := scripts/cargo
+# A shell that has another environment active must not reach into ours.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+WHEEL_DIR := dist
+RUST_SOURCES := Cargo.toml Cargo.lock $(wildcard build.rs) $(shell find src -type f)
+PYTHON_SOURCES := pyproject.toml README.md LICENSE $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
+SEEDS ?= 1000
+
+# What `make test` runs, in this order; each name is a target below.
+SUITES := fmt-check clippy test-rust wheel ruff mypy stubtest pyright test-python test-docs pip-check
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: $(VENV)/.installed ## Run the FastAPI demo: real work, submitted over HTTP, on SQLite
+	$(BIN)/fleet-q demo
+
+.PHONY: test
+test: ## Run every check and test, and say how long each took
+	@scripts/suites $(SUITES)
+
+.PHONY: test-rust
+test-rust: ## Run the Rust tests; FILTER=name picks some
+	$(CARGO) test --quiet -- $(FILTER)
+
+.PHONY: test-python
+test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='-k name' picks some
+	$(PY) -m pytest -m 'not docs' $(FILTER)
+
+.PHONY: test-docs
+test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
+	$(PY) -m pytest -m docs $(FILTER)
+
+.PHONY: sim
+sim: ## Simulate fleets under many seeds; SEEDS=n (default 1000)
+	FLEET_Q_SIM_SEEDS=$(SEEDS) $(CARGO) test --quiet -- simulation --nocapture
+
+.PHONY: lint
+lint: fmt-check clippy ruff ## Check formats and lints, Rust and Python
+
+.PHONY: types
+types: mypy stubtest pyright ## Check the types, and the stubs against the built core
+
+.PHONY: fmt
+fmt: $(VENV)/.tools ## Format Rust and Python
+	cargo fmt
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+
+.PHONY: docs
+docs: $(VENV)/.tools ## Write docs/reference anew from the code
+	FLEET_Q_BLESS=1 $(CARGO) test --quiet -- docs::
+	$(PY) scripts/gen_reference.py
+
+.PHONY: wheel
+wheel: $(VENV)/.installed ## Build the wheel into dist/ and install it in .venv
+
+.PHONY: clean
+clean: ## Remove what was built in the clone; the caches outside stay
+	rm -rf $(VENV) $(WHEEL_DIR) .pytest_cache .mypy_cache .ruff_cache
+	find python tests examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the single checks -------------------------------------------------------------------------
+
+.PHONY: fmt-check clippy ruff mypy stubtest pyright pip-check
+
+fmt-check:
+	cargo fmt --check
+
+# Three times, for each set of features compiles other code; alone, `rules` must not know the rest.
+clippy: | $(PY)
+	$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
+	$(CARGO) clippy --locked --quiet --no-default-features -- -D warnings
+	PYO3_PYTHON=$(PY) $(CARGO) clippy --locked --quiet --features python -- -D warnings
+
+ruff: $(VENV)/.tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+mypy: $(VENV)/.installed $(VENV)/.tools
+	$(PY) -m mypy
+
+stubtest: $(VENV)/.installed $(VENV)/.tools
+	$(PY) -m mypy.stubtest fleet_q._core
+
+pyright: $(VENV)/.installed $(VENV)/.tools
+	scripts/pyright $(BIN)
+
+pip-check: $(VENV)/.installed $(VENV)/.tools
+	$(PY) -m pip check
+
+# --- set-up, remembered by stamp files ---------------------------------------------------------
+
+$(PY):
+	@python=$$(scripts/find-python) && echo "using $$python" && "$$python" -m venv $(VENV)
+
+$(VENV)/.build: requirements-build.txt | $(PY)
+	$(PY) -m pip install --quiet --requirement requirements-build.txt
+	@touch $@
+
+# The one optimised compile. Only the newest wheel stays, so that what is installed is what was built.
+$(VENV)/.installed: $(RUST_SOURCES) $(PYTHON_SOURCES) | $(VENV)/.build
+	@rm -rf $(WHEEL_DIR)
+	@scripts/own-target
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin build --profile ci --locked --quiet --interpreter $(PY) --out $(WHEEL_DIR)
+	$(PY) -m pip install --quiet --find-links $(WHEEL_DIR) "$$(echo $(WHEEL_DIR)/*.whl)[fastapi]"
+	$(PY) -m pip install --quiet --force-reinstall --no-deps $(WHEEL_DIR)/*.whl
+	@touch $@
+
+$(VENV)/.tools: requirements-dev.txt | $(VENV)/.build
+	$(PY) -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
