@@ -26,6 +26,7 @@ mod enqueue;
 mod fences;
 pub mod fixtures;
 mod hand_off;
+mod journal;
 mod order;
 mod pods;
 mod replay;

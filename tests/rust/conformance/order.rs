@@ -1,13 +1,14 @@
 //! P9: whose turn it is, and that nothing which comes back loses its place.
 
 use fleet_q::rules::time::Millis;
-use fleet_q::store::{Due, NewStep, Recover};
+use fleet_q::store::{ClaimCall, Due, NewStep, Recover};
 
 use super::bed::Bed;
-use super::fixtures::{MAX_CRASHES, NONE, T0, claim, ordinary, retry, step};
+use super::fixtures::{MAX_CRASHES, NONE, T0, claim, only, ordinary, retry, step};
 
 for_each_store!(
     higher_priority_then_older_then_smaller_id_goes_first,
+    short_claim_takes_the_first_and_not_just_any,
     what_comes_back_keeps_its_place,
     delayed_step_is_invisible_before_it_is_due,
     due_scheduled_steps_take_their_turn_among_pending_ones,
@@ -21,6 +22,21 @@ async fn higher_priority_then_older_then_smaller_id_goes_first(bed: &Bed) {
     bed.clock.advance(Millis(1));
     bed.enqueue(vec![step(1), NewStep { priority: 9, ..step(3) }, NewStep { priority: -1, ..step(2) }]).await;
     assert_eq!(bed.claim(&a, ordinary(1, 10)).await, [3, 4, 5, 1, 2]);
+}
+
+async fn short_claim_takes_the_first_and_not_just_any(bed: &Bed) {
+    let a = bed.pod("a-00000001").await;
+    for n in (1..=6).rev() {
+        bed.enqueue(vec![NewStep { priority: i32::from(n == 2), ..step(n) }]).await;
+        bed.clock.advance(Millis(1));
+    }
+    let by_queue = |n| ClaimCall { lanes: vec![only(&["default"], 9)], ..ordinary(n, 1) };
+    assert_eq!(bed.claim(&a, ordinary(1, 1)).await, [2]);
+    assert_eq!(bed.claim(&a, ordinary(2, 1)).await, [6]);
+    assert_eq!(bed.claim(&a, by_queue(3)).await, [5]);
+    assert_eq!(bed.claim(&a, by_queue(4)).await, [4]);
+    let shared = ClaimCall { lanes: vec![only(&["nowhere", "default"], 9)], ..ordinary(5, 1) };
+    assert_eq!(bed.claim(&a, shared).await, [3]);
 }
 
 async fn what_comes_back_keeps_its_place(bed: &Bed) {

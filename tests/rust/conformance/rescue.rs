@@ -197,8 +197,7 @@ async fn crash_of_a_suspect_fails_it(bed: &Bed) {
         bed.store.retire(&victim).await.unwrap();
         went.extend(recover(bed, &a, 9).await.into_iter().map(|orphan| (orphan.to, orphan.crash_count)));
     }
-    use State::{Failed, Pending};
-    assert_eq!(went, [(Pending, 1), (Pending, 2), (Pending, 3), (Failed, 4)]);
+    assert_eq!(went, [(State::Pending, 1), (State::Pending, 2), (State::Pending, 3), (State::Failed, 4)]);
     let found = bed.get(1).await;
     assert_eq!((found.retry_count, found.finished, history(&found).len()), (0, Some(T0), 4));
     bed.store.replay(&[id(1)]).await.unwrap();

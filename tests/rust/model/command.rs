@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-/// One command. Steps, pods, queues and claims are small numbers; what they name is up to the run.
+/// One command. Steps (the latest ones, counted backwards), pods, queues and claims are small numbers; what they name is up to the run.
 #[derive(Clone, Debug)]
 pub enum Command {
     Enqueue {
@@ -23,12 +23,15 @@ pub enum Command {
     Progress(u16),
     Cancel(Vec<u8>),
     Replay(Vec<u8>),
+    /// A new life: a fresh pod id.
     Register(u8),
     Beat {
         pod: u8,
         draining: bool,
     },
     Retire(u8),
+    /// A pod ends with its claims, they are recovered, and it begins another life.
+    Crash(u8),
     MarkDead {
         leader: u8,
     },
@@ -45,7 +48,8 @@ pub enum Command {
 
 #[derive(Clone, Debug)]
 pub struct Row {
-    pub step: u8,
+    /// A step told before, counted backwards; `None` is a new one.
+    pub again: Option<u8>,
     pub task: u8,
     pub queue: u8,
     pub priority: i32,
@@ -57,9 +61,11 @@ pub struct Row {
 pub struct Demand {
     pub limit: u32,
     pub suspects: bool,
-    /// For each lane: the task, which queues (bits), whether they are excluded, the limit.
-    pub lanes: Vec<(u8, u8, bool, u32)>,
+    pub lanes: Vec<LaneOf>,
 }
+
+/// The task (2: both), which queues (bits) and whether just those are excluded, the limit.
+pub type LaneOf = (u8, Option<(u8, bool)>, u32);
 
 #[derive(Clone, Copy, Debug)]
 pub enum End {
@@ -73,7 +79,6 @@ pub enum End {
 
 pub const PODS: u8 = 4;
 pub const QUEUES: u8 = 3;
-const STEPS: u8 = 24;
 
 pub fn commands(count: usize) -> impl Strategy<Value = Vec<Command>> {
     prop::collection::vec(command(), count)
@@ -81,49 +86,51 @@ pub fn commands(count: usize) -> impl Strategy<Value = Vec<Command>> {
 
 fn command() -> impl Strategy<Value = Command> {
     use Command::{
-        Advance, Beat, Cancel, Live, MarkDead, Pause, Progress, Prune, Recover, Register, Replay, Resume, Retire,
+        Advance, Beat, Cancel, Crash, Live, MarkDead, Pause, Progress, Prune, Recover, Register, Replay, Resume, Retire,
     };
     let pod = 0..PODS;
     prop_oneof![
-        6 => enqueue(),
+        8 => enqueue(),
         3 => delay().prop_map(Advance),
         3 => any::<u8>().prop_map(|pods| Live { pods }),
-        10 => cycle(),
+        16 => cycle(),
         1 => any::<u16>().prop_map(Progress),
         2 => ids().prop_map(Cancel),
-        2 => ids().prop_map(Replay),
-        3 => pod.clone().prop_map(Register),
+        4 => ids().prop_map(Replay),
+        2 => pod.clone().prop_map(Register),
         1 => (pod.clone(), any::<bool>()).prop_map(|(pod, draining)| Beat { pod, draining }),
-        1 => pod.clone().prop_map(Retire),
+        2 => pod.clone().prop_map(Retire),
+        5 => pod.clone().prop_map(Crash),
         2 => pod.prop_map(|leader| MarkDead { leader }),
-        3 => (1..9_u32).prop_map(|limit| Recover { limit }),
+        4 => (1..9_u32).prop_map(|limit| Recover { limit }),
         1 => (delay(), 1..9_u32).prop_map(|(keep, limit)| Prune { keep, limit }),
         1 => (0..QUEUES).prop_map(Pause),
-        1 => (0..QUEUES).prop_map(Resume),
+        3 => (0..QUEUES).prop_map(Resume),
     ]
 }
 
 fn enqueue() -> impl Strategy<Value = Command> {
     let offer = prop::option::of((0..PODS, 0..3_u32));
-    (prop::collection::vec(row(), 1..5), offer).prop_map(|(rows, offer)| Command::Enqueue { rows, offer })
+    (prop::collection::vec(row(), 1..8), offer).prop_map(|(rows, offer)| Command::Enqueue { rows, offer })
 }
 
 fn row() -> impl Strategy<Value = Row> {
     let delay = prop::option::weighted(0.3, delay());
-    (0..STEPS, 0..2_u8, 0..QUEUES, -1..2_i32, delay, prop::option::weighted(0.3, 0..2_u8))
-        .prop_map(|(step, task, queue, priority, delay, key)| Row { step, task, queue, priority, delay, key })
+    let again = prop::option::weighted(0.1, any::<u8>());
+    (again, 0..2_u8, 0..QUEUES, -1..2_i32, delay, prop::option::weighted(0.15, 0..3_u8))
+        .prop_map(|(again, task, queue, priority, delay, key)| Row { again, task, queue, priority, delay, key })
 }
 
 fn cycle() -> impl Strategy<Value = Command> {
     let finishes = prop::collection::vec((any::<u16>(), end()), 0..3);
     let releases = prop::collection::vec(any::<u16>(), 0..2);
-    (0..PODS, finishes, releases, prop::option::weighted(0.7, demand()))
+    (0..PODS, finishes, releases, prop::option::weighted(0.9, demand()))
         .prop_map(|(pod, finishes, releases, demand)| Command::Cycle { pod, finishes, releases, demand })
 }
 
 fn demand() -> impl Strategy<Value = Demand> {
-    let lane = (0..2_u8, any::<u8>(), any::<bool>(), 0..4_u32);
-    (0..6_u32, prop::bool::weighted(0.2), prop::collection::vec(lane, 1..4))
+    let lane = (0..3_u8, prop::option::weighted(0.4, (any::<u8>(), any::<bool>())), 0..6_u32);
+    (0..9_u32, prop::bool::weighted(0.15), prop::collection::vec(lane, 1..4))
         .prop_map(|(limit, suspects, lanes)| Demand { limit, suspects, lanes })
 }
 
@@ -143,5 +150,5 @@ fn delay() -> impl Strategy<Value = u64> {
 }
 
 fn ids() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(0..STEPS, 1..4)
+    prop::collection::vec(any::<u8>(), 1..4)
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use fleet_q::rules::election::PodStatus;
 use fleet_q::rules::state::State;
-use fleet_q::rules::step::{Claim, PodId};
+use fleet_q::rules::step::{Claim, PodId, StepId};
 use fleet_q::rules::time::{Millis, Timestamp};
 use fleet_q::store::clock::DatabaseClock;
 use fleet_q::store::{
-    Beat, Control, Cycle, Due, Enqueue, ErrorEntry, Finish, HandOff, Lane, MarkDead, NewStep, Outcome, ProgressReport,
-    Prune, Queues, Recover, Refusal, ReplayVerdict, Search, Step, Store, Verdict,
+    Accepted, Beat, Control, Cycle, Due, Enqueue, ErrorEntry, Finish, HandOff, Lane, MarkDead, NewStep, Outcome,
+    ProgressReport, Prune, Queues, Recover, Recovered, Refusal, ReplayVerdict, Search, Step, Store, Verdict,
 };
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
@@ -20,10 +20,14 @@ use crate::conformance::fixtures::{
 };
 
 /// What both stores were told so far, as far as later commands refer to it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Past {
     /// Every claim that was ever given, stale ones included.
     claims: Vec<Claim>,
+    /// Every step that was ever told of.
+    steps: Vec<StepId>,
+    /// Which life each pod is in.
+    lives: [u32; PODS as usize],
     /// The beats a leader saw at its last look.
     seen: Vec<(PodId, Timestamp)>,
     calls: u64,
@@ -32,14 +36,23 @@ struct Past {
 pub async fn compare(commands: &[Command]) -> TestCaseResult {
     let (model, subject) = (bed::memory().await, bed::sqlite().await);
     let mut past = Past::default();
+    for bed in [&model, &subject] {
+        for pod in 0..PODS {
+            bed.pod(past.pod(pod).as_str()).await;
+        }
+    }
     for (n, command) in commands.iter().enumerate() {
         let command_no = || format!("command {n}: {command:?}");
         past.calls += 1;
+        if let Command::Register(pod) | Command::Crash(pod) = command {
+            past.lives[usize::from(*pod)] += 1;
+        }
         let expected = perform(&model, command, &past).await;
         let found = perform(&subject, command, &past).await;
         equal(&expected.text, &found.text, command_no)?;
         past.claims.extend(expected.claims);
-        let (expected, found) = (contents(&model).await, contents(&subject).await);
+        past.steps.extend(expected.steps);
+        let (expected, found) = (contents(&model, &past).await, contents(&subject, &past).await);
         equal(&expected, &found, command_no)?;
         if matches!(command, Command::Live { .. } | Command::Beat { .. }) {
             past.seen = beats(&model).await;
@@ -60,11 +73,12 @@ fn equal(expected: &str, found: &str, what: impl Fn() -> String) -> TestCaseResu
 struct Answer {
     text: String,
     claims: Vec<Claim>,
+    steps: Vec<StepId>,
 }
 
 impl Answer {
     fn of(answer: impl std::fmt::Debug) -> Self {
-        Self { text: format!("{answer:?}"), claims: Vec::new() }
+        Self { text: format!("{answer:?}"), ..Self::default() }
     }
 }
 
@@ -74,7 +88,7 @@ async fn perform(bed: &Bed, command: &Command, past: &Past) -> Answer {
         Command::Enqueue { rows, offer } => enqueue(bed, rows, offer.as_ref(), past).await,
         Command::Cycle { pod, finishes, releases, demand } => {
             let call = Cycle {
-                pod: pod_id(*pod),
+                pod: past.pod(*pod),
                 finishes: finishes.iter().map(|(at, end)| finish(past, *at, *end)).collect(),
                 releases: releases.iter().map(|at| past.claim(*at)).collect(),
                 demand: demand.as_ref().map(|demand| claim_call(demand, past.calls)),
@@ -83,41 +97,44 @@ async fn perform(bed: &Bed, command: &Command, past: &Past) -> Answer {
         }
         Command::Progress(at) => {
             let report = ProgressReport { claim: past.claim(*at), json: "{\"fraction\":0.5}".into() };
-            Answer::of(store.progress(&[report]).await.unwrap())
+            Answer::of(store.progress(&[report]).await.is_ok())
         }
-        Command::Cancel(steps) => Answer::of(store.cancel(&step_ids(steps)).await.unwrap()),
-        Command::Replay(steps) => Answer::of(replay(store, steps).await),
+        Command::Cancel(steps) => Answer::of(store.cancel(&past.step_ids(steps)).await.unwrap()),
+        Command::Replay(steps) => Answer::of(replay(store, &past.step_ids(steps)).await),
         Command::Advance(_) | Command::Live { .. } => {
-            pass_time(bed, command).await;
+            pass_time(bed, command, past).await;
             Answer::default()
         }
-        Command::Register(_) | Command::Beat { .. } | Command::Retire(_) => live(store, command).await,
+        Command::Register(_) | Command::Beat { .. } | Command::Retire(_) => live(store, command, past).await,
+        Command::Crash(pod) => Answer::of(crash(store, past, *pod).await),
         Command::MarkDead { .. } | Command::Recover { .. } | Command::Prune { .. } => lead(store, command, past).await,
-        Command::Pause(queue) => {
-            Answer::of(store.control(&Control::Pause { queue: queue_name(*queue) }).await.unwrap())
-        }
+        Command::Pause(queue) => Answer::of(store.control(&Control::Pause { queue: queue_name(*queue) }).await.is_ok()),
         Command::Resume(queue) => {
-            Answer::of(store.control(&Control::Resume { queue: queue_name(*queue) }).await.unwrap())
+            Answer::of(store.control(&Control::Resume { queue: queue_name(*queue) }).await.is_ok())
         }
     }
 }
 
 async fn enqueue(bed: &Bed, rows: &[super::command::Row], offer: Option<&(u8, u32)>, past: &Past) -> Answer {
-    let steps: Vec<NewStep> = rows.iter().map(new_step).collect();
+    let numbered = rows.iter().zip(past.steps.len() as u64 + 1..);
+    let steps: Vec<NewStep> =
+        numbered.map(|(row, n)| new_step(row, row.again.map_or(id(n), |at| past.step(at)))).collect();
+    let ids: Vec<StepId> = steps.iter().map(|step| step.step_id).collect();
     let hand_off = offer.map(|&(pod, limit)| HandOff {
-        pod: pod_id(pod),
+        pod: past.pod(pod),
         claim_id: claim_id(past.calls),
         limit,
         tasks: names(&["task-0"]),
     });
-    let claims = steps.iter().map(|step| Claim { step_id: step.step_id, claim_id: claim_id(past.calls) }).collect();
     let mut answers = bed.store.enqueue(&Enqueue { steps, hand_off }).await.unwrap();
     for answer in &mut answers {
         if let Err(Refusal::BadData { message }) = answer {
             message.clear();
         }
     }
-    Answer { claims, ..Answer::of(answers) }
+    let handed = ids.iter().zip(&answers).filter(|(_, answer)| **answer == Ok(Accepted::HandedOff));
+    let claims = handed.map(|(&step_id, _)| Claim { step_id, claim_id: claim_id(past.calls) }).collect();
+    Answer { claims, steps: ids, ..Answer::of(answers) }
 }
 
 async fn cycle(store: &dyn Store, call: &Cycle) -> Answer {
@@ -132,8 +149,8 @@ async fn cycle(store: &dyn Store, call: &Cycle) -> Answer {
 }
 
 /// A store may promote what is due, or leave it scheduled until it is claimed: both are waiting.
-async fn replay(store: &dyn Store, steps: &[u8]) -> Vec<ReplayVerdict> {
-    let mut verdicts = store.replay(&step_ids(steps)).await.unwrap();
+async fn replay(store: &dyn Store, steps: &[StepId]) -> Vec<ReplayVerdict> {
+    let mut verdicts = store.replay(steps).await.unwrap();
     for verdict in &mut verdicts {
         if *verdict == ReplayVerdict::NotFailed(State::Scheduled) {
             *verdict = ReplayVerdict::NotFailed(State::Pending);
@@ -142,38 +159,45 @@ async fn replay(store: &dyn Store, steps: &[u8]) -> Vec<ReplayVerdict> {
     verdicts
 }
 
-async fn pass_time(bed: &Bed, command: &Command) {
+async fn pass_time(bed: &Bed, command: &Command, past: &Past) {
     if let Command::Advance(ms) = command {
         bed.clock.advance(Millis(*ms));
     }
     if let Command::Live { pods } = command {
-        let pods: Vec<PodId> = (0..PODS).filter(|pod| pods >> pod & 1 == 1).map(pod_id).collect();
+        let pods: Vec<PodId> = (0..PODS).filter(|pod| pods >> pod & 1 == 1).map(|pod| past.pod(pod)).collect();
         bed.beat_for(&pods.iter().collect::<Vec<_>>(), TIMING.dead_pod_threshold + Millis(1)).await;
     }
 }
 
-async fn live(store: &dyn Store, command: &Command) -> Answer {
+async fn live(store: &dyn Store, command: &Command, past: &Past) -> Answer {
     if let Command::Register(pod) = command {
-        return Answer::of(store.register(&registration(pod_id(*pod).as_str())).await.is_ok());
+        return Answer::of(store.register(&registration(past.pod(*pod).as_str())).await.is_ok());
     }
     if let Command::Retire(pod) = command {
-        return Answer::of(store.retire(&pod_id(*pod)).await.unwrap());
+        return Answer::of(store.retire(&past.pod(*pod)).await.is_ok());
     }
     let Command::Beat { pod, draining } = command else { unreachable!("the caller listed three commands") };
     let status = if *draining { PodStatus::Draining } else { PodStatus::Up };
-    let mut pulse = store.beat(&Beat { status, ..beat_of(&pod_id(*pod)) }).await.unwrap();
+    let mut pulse = store.beat(&Beat { status, ..beat_of(&past.pod(*pod)) }).await.unwrap();
     // A due suspect counts once it is promoted, or at once: a hint may come a claim later.
     pulse.suspects = false;
     Answer::of(pulse)
 }
 
+async fn crash(store: &dyn Store, past: &Past, pod: u8) -> Vec<Recovered> {
+    store.retire(&past.life_before(pod)).await.unwrap();
+    store.register(&registration(past.pod(pod).as_str())).await.unwrap();
+    let call = Recover { leader: past.pod(pod), max_crashes: 1, limit: 9 };
+    store.recover(&call).await.unwrap()
+}
+
 async fn lead(store: &dyn Store, command: &Command, past: &Past) -> Answer {
     if let Command::MarkDead { leader } = command {
-        let call = MarkDead { leader: pod_id(*leader), suspects: past.seen.clone(), timing: TIMING };
+        let call = MarkDead { leader: past.pod(*leader), suspects: past.seen.clone(), timing: TIMING };
         return Answer::of(store.mark_dead(&call).await.unwrap());
     }
     if let Command::Recover { limit } = command {
-        let call = Recover { leader: pod_id(0), max_crashes: 1, limit: *limit };
+        let call = Recover { leader: past.pod(0), max_crashes: 1, limit: *limit };
         return Answer::of(store.recover(&call).await.unwrap());
     }
     let Command::Prune { keep, limit } = command else { unreachable!("the caller listed three commands") };
@@ -183,7 +207,7 @@ async fn lead(store: &dyn Store, command: &Command, past: &Past) -> Answer {
 }
 
 /// Everything a store holds, as text.
-async fn contents(bed: &Bed) -> String {
+async fn contents(bed: &Bed, past: &Past) -> String {
     let (store, now) = (&*bed.store, bed.clock.now());
     let all = Search { limit: u32::MAX, ..Search::default() };
     let steps = store.search(&all).await.unwrap();
@@ -191,7 +215,7 @@ async fn contents(bed: &Bed) -> String {
     let got: Vec<Step> = store.get(&ids).await.unwrap().into_iter().flatten().collect();
     assert_eq!(steps, got, "{}: search and get agree", bed.name);
     let mut mine = BTreeMap::new();
-    for pod in (0..PODS).map(pod_id) {
+    for pod in (0..PODS).map(|pod| past.pod(pod)) {
         mine.insert(pod.clone(), store.mine(&pod).await.unwrap());
     }
     let stats = store.stats().await.unwrap();
@@ -220,11 +244,28 @@ async fn beats(bed: &Bed) -> Vec<(PodId, Timestamp)> {
 }
 
 impl Past {
+    fn pod(&self, pod: u8) -> PodId {
+        life(pod, self.lives[usize::from(pod)])
+    }
+
+    fn life_before(&self, pod: u8) -> PodId {
+        life(pod, self.lives[usize::from(pod)].saturating_sub(1))
+    }
+
+    /// One of the latest steps, or one that never was.
+    fn step(&self, at: u8) -> StepId {
+        self.steps.iter().rev().nth(usize::from(at) % 16).copied().unwrap_or(id(0))
+    }
+
+    fn step_ids(&self, ats: &[u8]) -> Vec<StepId> {
+        ats.iter().map(|&at| self.step(at)).collect()
+    }
+
     /// One of the claims ever given; before there is any, one that never was.
     fn claim(&self, at: u16) -> Claim {
         let never = Claim { step_id: id(0), claim_id: claim_id(u64::MAX) };
         // The latest are the likeliest to live still.
-        let back = usize::from(at) % self.claims.len().clamp(1, 12);
+        let back = usize::from(at) % self.claims.len().clamp(1, 8);
         self.claims.iter().rev().nth(back).copied().unwrap_or(never)
     }
 }
@@ -242,32 +283,34 @@ fn finish(past: &Past, at: u16, end: End) -> Finish {
 }
 
 fn claim_call(demand: &Demand, n: u64) -> fleet_q::store::ClaimCall {
-    let lanes = demand.lanes.iter().map(|&(task, bits, except, limit)| {
-        let queues = (0..QUEUES).filter(|queue| bits >> queue & 1 == 1).map(|queue| queue_name(queue).into()).collect();
-        let queues = if except { Queues::Except(queues) } else { Queues::Only(queues) };
+    let lanes = demand.lanes.iter().map(|&(task, filter, limit)| {
+        let named =
+            |bits: u8| (0..QUEUES).filter(move |queue| bits >> queue & 1 == 1).map(|queue| queue_name(queue).into());
+        let queues = match filter {
+            None => Queues::All,
+            Some((bits, true)) => Queues::Except(named(bits).collect()),
+            Some((bits, false)) => Queues::Only(named(bits).collect()),
+        };
         Lane { tasks: names(&[&task_name(task)]), queues, limit }
     });
     let call = if demand.suspects { suspects(n, demand.limit) } else { ordinary(n, demand.limit) };
     fleet_q::store::ClaimCall { lanes: lanes.collect(), max_crashes: 1, ..call }
 }
 
-fn new_step(row: &super::command::Row) -> NewStep {
+fn new_step(row: &super::command::Row, step_id: StepId) -> NewStep {
     NewStep {
+        step_id,
         task: task_name(row.task).into(),
         queue: queue_name(row.queue).into(),
         priority: row.priority,
         due: row.delay.map_or(Due::Now, |delay| Due::In(Millis(delay))),
         unique_key: row.key.map(|key| format!("key-{key}").into()),
-        ..step(row.step.into())
+        ..step(0)
     }
 }
 
-fn step_ids(steps: &[u8]) -> Vec<fleet_q::rules::step::StepId> {
-    steps.iter().map(|&step| id(step.into())).collect()
-}
-
-fn pod_id(pod: u8) -> PodId {
-    PodId::from(format!("pod-{pod:08}").as_str())
+fn life(pod: u8, number: u32) -> PodId {
+    PodId::from(format!("pod-{pod}-{number:08}").as_str())
 }
 
 fn queue_name(queue: u8) -> String {
