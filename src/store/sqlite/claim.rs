@@ -94,7 +94,7 @@ impl Taking<'_> {
 
     fn pending(&self, lane: &Lane, limit: u32) -> Result<Vec<Candidate>> {
         if self.call.kind == ClaimKind::Suspect {
-            return self.filtered(include_str!("sql/suspect.sql"), lane, limit, false);
+            return self.filtered(include_str!("sql/due_suspect.sql"), lane, limit, false);
         }
         match &lane.queues {
             Queues::All => self.due(lane, limit, &self.paused),

@@ -68,7 +68,7 @@ fn living(session: &Session<'_>) -> Result<Vec<PodView>> {
 }
 
 fn suspects(session: &Session<'_>, max_crashes: u32) -> Result<bool> {
-    let mut statement = session.conn.prepare_cached(include_str!("sql/suspects.sql"))?;
+    let mut statement = session.conn.prepare_cached(include_str!("sql/suspect_waits.sql"))?;
     Ok(statement.query_row(named_params! {":max_crashes": max_crashes}, |row| row.get(0))?)
 }
 

@@ -29,7 +29,7 @@ async fn claiming_from_one_queue_seeks_and_sorts_nothing() {
 #[tokio::test]
 async fn looking_for_suspects_does_not_read_the_backlog() {
     let bench = Bench::new().await;
-    let plan = plan(&bench.sql(), include_str!("../../../src/store/sqlite/sql/suspect.sql"));
+    let plan = plan(&bench.sql(), include_str!("../../../src/store/sqlite/sql/due_suspect.sql"));
     assert!(plan.contains("step_crashed"), "{plan}");
 }
 
