@@ -11,6 +11,7 @@ mod enqueue;
 mod errors;
 mod finish;
 mod leader;
+mod local;
 mod migrate;
 mod pods;
 mod rows;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::Connection;
 use serde::Serialize;
+
+pub use self::local::LocalFiles;
 
 use self::connection::Role;
 use self::turn::{Gate, Turn};

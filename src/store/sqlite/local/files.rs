@@ -1,0 +1,109 @@
+//! Names, locks and finds the files of a journal folder. A journal belongs to whoever holds the lock
+//! beside it; the system lets go of the lock when that process ends, however it ends.
+
+use std::ffi::OsStr;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::store::error::{Error, Result};
+
+const PREFIX: &str = "journal-";
+const LOCK: &str = "lock";
+const DATABASE: &str = "db";
+
+/// One journal's two names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub database: PathBuf,
+    pub lock: PathBuf,
+}
+
+/// What was found when a lock was tried.
+#[derive(Debug)]
+pub(super) enum Tried {
+    Taken(File),
+    HeldByAnother,
+}
+
+impl Place {
+    pub fn new(folder: &Path, name: &str) -> Self {
+        let file = |ending: &str| folder.join(format!("{PREFIX}{name}.{ending}"));
+        Self { database: file(DATABASE), lock: file(LOCK) }
+    }
+
+    fn of_lock(lock: PathBuf) -> Self {
+        Self { database: lock.with_extension(DATABASE), lock }
+    }
+
+    /// Takes the lock, creating its file; an error names the folder's trouble.
+    pub fn lock(&self) -> Result<Tried> {
+        let file = private(OpenOptions::new().read(true).write(true).create(true)).open(&self.lock);
+        let file = file.map_err(|e| unusable(&self.lock, e))?;
+        match file.try_lock() {
+            // The owner may have removed the file between our open and our lock: then it is nobody's.
+            Ok(()) if self.lock.exists() => Ok(Tried::Taken(file)),
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(Tried::HeldByAnother),
+            Err(TryLockError::Error(e)) => Err(unusable(&self.lock, e)),
+        }
+    }
+
+    /// Deletes the journal, the lock last: until then nobody else takes what is half gone.
+    pub fn remove(&self) -> Result<()> {
+        let beside = |ending: &str| {
+            let mut path = self.database.clone().into_os_string();
+            path.push(ending);
+            PathBuf::from(path)
+        };
+        for path in [self.database.clone(), beside("-wal"), beside("-shm"), self.lock.clone()] {
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(unusable(&path, e)),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Creates the folder, for this user alone.
+pub(super) fn create_folder(folder: &Path) -> Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|e| unusable(folder, e))
+}
+
+/// Every other journal of the folder, by name.
+pub(super) fn others(folder: &Path, own: &Place) -> Result<Vec<Place>> {
+    let entries = std::fs::read_dir(folder).map_err(|e| unusable(folder, e))?;
+    let mut places = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| unusable(folder, e))?.path();
+        if is_lock(&path) && path != own.lock {
+            places.push(Place::of_lock(path));
+        }
+    }
+    places.sort_by(|a, b| a.lock.cmp(&b.lock));
+    Ok(places)
+}
+
+fn is_lock(path: &Path) -> bool {
+    let named = path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(PREFIX));
+    named && path.extension() == Some(OsStr::new(LOCK))
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+fn unusable(path: &Path, error: std::io::Error) -> Error {
+    Error::Config {
+        message: format!(
+            "cannot keep the pod's own files at {}: {error}; set LOCAL_PATH to a folder this process may write",
+            path.display()
+        ),
+        cause: Some(Box::new(error)),
+    }
+}

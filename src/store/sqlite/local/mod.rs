@@ -1,0 +1,218 @@
+//! The pod's own durable memory in one SQLite file: outcomes the store has not acknowledged, and dead
+//! letters. One file per process, locked for its life; files whose process is gone are adopted.
+
+mod files;
+mod rows;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, named_params};
+
+use self::files::{Place, Tried};
+use super::connection::{self, Role};
+use super::errors::internal;
+use super::turn::Turn;
+use super::worker::{Begin, Options, Worker};
+use crate::rules::step::Claim;
+use crate::rules::time::Millis;
+use crate::store::error::{Error, Result};
+use crate::store::journal::{DLQ_KEPT, DeadLetter, Local, Owed};
+
+/// Outcomes moved in one transaction when a journal is adopted.
+const ADOPTED_AT_ONCE: u32 = 500;
+const BUSY_TIMEOUT: Millis = Millis(5000);
+
+#[derive(Debug)]
+pub struct LocalFiles {
+    folder: PathBuf,
+    place: Place,
+    worker: Worker,
+    /// Held, never read: others may adopt once it is gone.
+    _lock: File,
+}
+
+impl LocalFiles {
+    /// Opens this process's own file in `folder`, which is created if missing. `name` must be
+    /// unique among the processes that share the folder, such as `<pid>-<random>`.
+    pub fn open(folder: &Path, name: &str) -> Result<Self> {
+        files::create_folder(folder)?;
+        let place = Place::new(folder, name);
+        let lock = match place.lock()? {
+            Tried::Taken(lock) => lock,
+            Tried::HeldByAnother => {
+                return Err(Error::config(format!(
+                    "another process uses the journal {}: give each process its own name",
+                    place.database.display()
+                )));
+            }
+        };
+        let conn = connection::open_file(&place.database, Role::Work)?;
+        conn.execute_batch(include_str!("sql/tables.sql"))?;
+        let options = Options {
+            name: "fleet-q-journal",
+            clock: None,
+            lock_rounds: connection::lock_rounds(BUSY_TIMEOUT),
+            turn: Turn::Alone,
+        };
+        Ok(Self { folder: folder.to_path_buf(), place, worker: Worker::start(conn, options)?, _lock: lock })
+    }
+
+    /// Moves what one journal owes into ours, then deletes it.
+    async fn adopt_one(&self, other: &Place) -> Result<u64> {
+        let Tried::Taken(_lock) = other.lock()? else {
+            return Ok(0);
+        };
+        let mut moved = 0;
+        if other.database.exists() {
+            let mut journal = Journal::open(&other.database)?;
+            loop {
+                let owed = journal.owed(ADOPTED_AT_ONCE)?;
+                if owed.is_empty() {
+                    break;
+                }
+                self.put(&owed).await?;
+                moved += owed.len() as u64;
+                // Ours is durable by now; a crash here only has an outcome twice, and `put` keeps one.
+                journal.forget(&owed)?;
+            }
+            let letters = journal.letters()?;
+            self.bury(&letters).await?;
+        }
+        other.remove()?;
+        Ok(moved)
+    }
+}
+
+#[async_trait]
+impl Local for LocalFiles {
+    async fn put(&self, owed: &[Owed]) -> Result<()> {
+        let owed = owed.to_vec();
+        let begin = Begin::Grouped { rows: owed.len() };
+        self.worker.call(begin, move |session| owed.iter().try_for_each(|one| put(session.conn, one))).await
+    }
+
+    async fn owed(&self, limit: u32) -> Result<Vec<Owed>> {
+        self.worker.call(Begin::Read, move |session| owed(session.conn, limit)).await
+    }
+
+    async fn delivered(&self, claims: &[Claim]) -> Result<()> {
+        let claims = claims.to_vec();
+        let begin = Begin::Grouped { rows: claims.len() };
+        self.worker.call(begin, move |session| delivered(session.conn, &claims)).await
+    }
+
+    async fn depth(&self) -> Result<u64> {
+        let depth = |conn: &Connection| conn.query_row(include_str!("sql/depth.sql"), [], |row| row.get::<_, i64>(0));
+        let depth = self.worker.call(Begin::Read, move |session| Ok(depth(session.conn)?)).await?;
+        u64::try_from(depth).map_err(|e| internal(e.to_string()))
+    }
+
+    async fn adopt(&self) -> Result<u64> {
+        let mut moved = 0;
+        for other in files::others(&self.folder, &self.place)? {
+            moved += self.adopt_one(&other).await?;
+        }
+        Ok(moved)
+    }
+
+    async fn bury(&self, letters: &[DeadLetter]) -> Result<()> {
+        let letters = letters.to_vec();
+        let begin = Begin::Grouped { rows: letters.len() };
+        self.worker.call(begin, move |session| bury(session.conn, &letters)).await
+    }
+
+    async fn buried(&self, limit: u32) -> Result<Vec<DeadLetter>> {
+        self.worker.call(Begin::Read, move |session| buried(session.conn, limit)).await
+    }
+
+    async fn close(&self) {
+        self.worker.close().await;
+    }
+}
+
+/// The journal of a process that is gone.
+struct Journal(Connection);
+
+impl Journal {
+    fn open(path: &Path) -> Result<Self> {
+        let conn = connection::open_file(path, Role::Work)?;
+        conn.execute_batch(include_str!("sql/tables.sql"))?;
+        Ok(Self(conn))
+    }
+
+    fn owed(&self, limit: u32) -> Result<Vec<Owed>> {
+        owed(&self.0, limit)
+    }
+
+    /// Oldest first, so that burying them again keeps their order.
+    fn letters(&self) -> Result<Vec<DeadLetter>> {
+        let mut letters = buried(&self.0, DLQ_KEPT)?;
+        letters.reverse();
+        Ok(letters)
+    }
+
+    fn forget(&mut self, owed: &[Owed]) -> Result<()> {
+        let claims: Vec<Claim> = owed.iter().map(|owed| owed.finish.claim).collect();
+        let transaction = self.0.transaction()?;
+        delivered(&transaction, &claims)?;
+        Ok(transaction.commit()?)
+    }
+}
+
+fn put(conn: &Connection, owed: &Owed) -> Result<()> {
+    let result = rows::result_of(&owed.finish.outcome);
+    conn.prepare_cached(include_str!("sql/put.sql"))?.execute(named_params! {
+        ":step_id": owed.finish.claim.step_id.to_string(),
+        ":claim_id": owed.finish.claim.claim_id.to_string(),
+        ":pod": owed.pod.as_str(),
+        ":outcome": rows::spelled(&owed.finish.outcome),
+        ":result": result.map(|content| &content.bytes[..]),
+        ":result_content_type": result.map(|content| &content.content_type),
+    })?;
+    Ok(())
+}
+
+fn owed(conn: &Connection, limit: u32) -> Result<Vec<Owed>> {
+    let mut statement = conn.prepare_cached(include_str!("sql/owed.sql"))?;
+    let mut found = statement.query(named_params! {":limit": limit})?;
+    let mut owed = Vec::new();
+    while let Some(row) = found.next()? {
+        owed.push(rows::owed(row)?);
+    }
+    Ok(owed)
+}
+
+fn delivered(conn: &Connection, claims: &[Claim]) -> Result<()> {
+    let mut statement = conn.prepare_cached(include_str!("sql/delivered.sql"))?;
+    for claim in claims {
+        let ids = named_params! {":step_id": claim.step_id.to_string(), ":claim_id": claim.claim_id.to_string()};
+        statement.execute(ids)?;
+    }
+    Ok(())
+}
+
+fn bury(conn: &Connection, letters: &[DeadLetter]) -> Result<()> {
+    let mut statement = conn.prepare_cached(include_str!("sql/bury.sql"))?;
+    for letter in letters {
+        statement.execute(named_params! {
+            ":step_id": letter.step_id.to_string(),
+            ":task": letter.task,
+            ":kind": letter.kind,
+            ":evidence": letter.evidence,
+        })?;
+    }
+    conn.prepare_cached(include_str!("sql/bound_dlq.sql"))?.execute(named_params! {":kept": DLQ_KEPT})?;
+    Ok(())
+}
+
+fn buried(conn: &Connection, limit: u32) -> Result<Vec<DeadLetter>> {
+    let mut statement = conn.prepare_cached(include_str!("sql/buried.sql"))?;
+    let mut found = statement.query(named_params! {":limit": limit})?;
+    let mut letters = Vec::new();
+    while let Some(row) = found.next()? {
+        letters.push(rows::letter(row)?);
+    }
+    Ok(letters)
+}

@@ -1,0 +1,3 @@
+-- How many outcomes are owed.
+select count(*)
+from journal;
