@@ -10,11 +10,13 @@ pub mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod types;
+pub mod url;
 
 use async_trait::async_trait;
 
 pub use error::{Error, Refusal, Result};
 pub use types::*;
+pub use url::open;
 
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::Timestamp;

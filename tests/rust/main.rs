@@ -1,5 +1,7 @@
 //! Holds fleet-q to its promises: one binary, a module per theme.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
+mod conformance;
 mod rules;
 mod simulation;
 #[cfg(feature = "sqlite")]

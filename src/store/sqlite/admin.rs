@@ -7,6 +7,7 @@ use rusqlite::{Row, named_params};
 use super::claim::paused;
 use super::enqueue::holder;
 use super::errors::{internal, is_unique_violation};
+use super::parameters;
 use super::rows;
 use super::worker::Session;
 use crate::rules::state::State;
@@ -86,7 +87,7 @@ pub(super) fn get(session: &Session<'_>, ids: &[StepId]) -> Result<Vec<Option<St
 
 pub(super) fn search(session: &Session<'_>, filter: &Search) -> Result<Vec<Step>> {
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
-    let states = (!states.is_empty()).then(|| super::json(&states));
+    let states = (!states.is_empty()).then(|| parameters::json(&states));
     let mut statement = session.conn.prepare_cached(include_str!("sql/search.sql"))?;
     let parameters = named_params! {
         ":before": filter.before.map(|id| id.to_string()),

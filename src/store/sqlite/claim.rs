@@ -2,6 +2,7 @@
 
 use rusqlite::{Row, ToSql, named_params};
 
+use super::parameters;
 use super::rows;
 use super::worker::Session;
 use crate::rules::claim::Turn;
@@ -114,14 +115,14 @@ impl Taking<'_> {
     }
 
     fn due(&self, lane: &Lane, limit: u32, except: &[String]) -> Result<Vec<Candidate>> {
-        let (tasks, except) = (super::json_texts(&lane.tasks), super::json(except));
+        let (tasks, except) = (parameters::json_texts(&lane.tasks), parameters::json(except));
         let parameters: [(&str, &dyn ToSql); 4] =
             [(":tasks", &tasks), (":except", &except), (":max_crashes", &self.call.max_crashes), (":limit", &limit)];
         self.list(include_str!("sql/due.sql"), &parameters)
     }
 
     fn due_in(&self, queue: &str, lane: &Lane, limit: u32) -> Result<Vec<Candidate>> {
-        let tasks = super::json_texts(&lane.tasks);
+        let tasks = parameters::json_texts(&lane.tasks);
         let parameters: [(&str, &dyn ToSql); 4] =
             [(":tasks", &tasks), (":queue", &queue), (":max_crashes", &self.call.max_crashes), (":limit", &limit)];
         self.list(include_str!("sql/due_in_queue.sql"), &parameters)
@@ -131,11 +132,11 @@ impl Taking<'_> {
     fn filtered(&self, sql: &str, lane: &Lane, limit: u32, timed: bool) -> Result<Vec<Candidate>> {
         let (only, named): (Option<String>, &[_]) = match &lane.queues {
             Queues::All => (None, &[]),
-            Queues::Only(queues) => (Some(super::json_texts(queues)), &[]),
+            Queues::Only(queues) => (Some(parameters::json_texts(queues)), &[]),
             Queues::Except(queues) => (None, queues),
         };
         let except: Vec<String> = self.paused.iter().cloned().chain(named.iter().map(ToString::to_string)).collect();
-        let (tasks, except) = (super::json_texts(&lane.tasks), super::json(&except));
+        let (tasks, except) = (parameters::json_texts(&lane.tasks), parameters::json(&except));
         let mut parameters: Vec<(&str, &dyn ToSql)> = vec![
             (":tasks", &tasks),
             (":only", &only),
@@ -164,7 +165,7 @@ impl Taking<'_> {
         let mut bad = Vec::new();
         let mut statement = self.session.conn.prepare_cached(include_str!("sql/claim.sql"))?;
         let mut rows = statement.query(named_params! {
-            ":rows": super::json(&row_numbers),
+            ":rows": parameters::json(&row_numbers),
             ":pod": self.pod.as_str(),
             ":claim_id": self.call.claim_id.to_string(),
             ":now": self.session.now.0,
@@ -187,7 +188,7 @@ impl Taking<'_> {
         statement.execute(named_params! {
             ":row_number": row,
             ":message": why.0,
-            ":errors_kept": super::errors_kept(),
+            ":errors_kept": parameters::errors_kept(),
             ":now": self.session.now.0,
         })?;
         Ok(())

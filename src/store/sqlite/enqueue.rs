@@ -3,6 +3,7 @@
 use rusqlite::named_params;
 
 use super::errors::row_fault;
+use super::parameters;
 use super::worker::Session;
 use crate::rules::step::StepId;
 use crate::rules::time::Timestamp;
@@ -133,5 +134,5 @@ fn timeout_ms(step: &NewStep) -> Option<i64> {
 }
 
 fn tags(step: &NewStep) -> String {
-    super::json(&step.tags)
+    parameters::json(&step.tags)
 }

@@ -7,6 +7,7 @@ use rusqlite::{ToSql, named_params};
 use serde::de::IgnoredAny;
 
 use super::errors::row_fault;
+use super::parameters;
 use super::worker::Session;
 use crate::rules::step::Claim;
 use crate::rules::time::Millis;
@@ -53,13 +54,16 @@ fn complete(session: &Session<'_>, claim: Claim, result: Option<&Content>) -> ru
 }
 
 fn retry(session: &Session<'_>, claim: Claim, error: &ErrorEntry, delay: Millis) -> rusqlite::Result<usize> {
-    let parameters: [(&str, &dyn ToSql); 3] =
-        [(":error", &error.json), (":errors_kept", &super::errors_kept()), (":delay_ms", &bounded(session, delay))];
+    let parameters: [(&str, &dyn ToSql); 3] = [
+        (":error", &error.json),
+        (":errors_kept", &parameters::errors_kept()),
+        (":delay_ms", &bounded(session, delay)),
+    ];
     write(session, claim, include_str!("sql/retry.sql"), &parameters)
 }
 
 fn fail(session: &Session<'_>, claim: Claim, error: &ErrorEntry) -> rusqlite::Result<usize> {
-    let parameters: [(&str, &dyn ToSql); 2] = [(":error", &error.json), (":errors_kept", &super::errors_kept())];
+    let parameters: [(&str, &dyn ToSql); 2] = [(":error", &error.json), (":errors_kept", &parameters::errors_kept())];
     write(session, claim, include_str!("sql/fail.sql"), &parameters)
 }
 
@@ -69,7 +73,7 @@ fn snooze(session: &Session<'_>, claim: Claim, delay: Millis) -> rusqlite::Resul
 
 fn stop(session: &Session<'_>, claim: Claim, error: Option<&ErrorEntry>) -> rusqlite::Result<usize> {
     let json = error.map(|error| &error.json);
-    let parameters: [(&str, &dyn ToSql); 2] = [(":error", &json), (":errors_kept", &super::errors_kept())];
+    let parameters: [(&str, &dyn ToSql); 2] = [(":error", &json), (":errors_kept", &parameters::errors_kept())];
     write(session, claim, include_str!("sql/stop.sql"), &parameters)
 }
 
@@ -103,5 +107,5 @@ fn bad_entry(outcome: &Outcome) -> Option<String> {
 
 /// No sum with the present overflows into a real.
 fn bounded(session: &Session<'_>, delay: Millis) -> i64 {
-    super::signed(delay).min(i64::MAX - session.now.0)
+    parameters::signed(delay).min(i64::MAX - session.now.0)
 }

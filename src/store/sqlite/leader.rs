@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Row, named_params};
 
 use super::errors::internal;
+use super::parameters;
 use super::rows;
 use super::worker::Session;
 use crate::rules::step::{Claim, ClaimId, PodId, StepId};
@@ -19,10 +20,10 @@ pub(super) fn mark_dead(session: &Session<'_>, call: &MarkDead) -> Result<Vec<Po
     let mut statement = session.conn.prepare_cached(include_str!("sql/mark_dead.sql"))?;
     let dead = statement.query_map(
         named_params! {
-            ":suspects": super::json(&suspects),
+            ":suspects": parameters::json(&suspects),
             ":leader": call.leader.as_str(),
-            ":heartbeat_interval_ms": super::signed(call.timing.heartbeat_interval),
-            ":dead_pod_threshold_ms": super::signed(call.timing.dead_pod_threshold),
+            ":heartbeat_interval_ms": parameters::signed(call.timing.heartbeat_interval),
+            ":dead_pod_threshold_ms": parameters::signed(call.timing.dead_pod_threshold),
             ":now": session.now.0,
         },
         |row| Ok(PodId::from(row.get::<_, String>("pod_id")?.as_str())),
@@ -45,7 +46,7 @@ pub(super) fn recover(session: &Session<'_>, call: &Recover, limit: u32) -> Resu
             ":leader": call.leader.as_str(),
             ":max_crashes": call.max_crashes,
             ":limit": limit,
-            ":errors_kept": super::errors_kept(),
+            ":errors_kept": parameters::errors_kept(),
             ":now": session.now.0,
         },
         recovered,
@@ -60,8 +61,8 @@ pub(super) fn recover(session: &Session<'_>, call: &Recover, limit: u32) -> Resu
 /// Deletes up to `limit` final steps, whatever the call's own limit.
 pub(super) fn prune(session: &Session<'_>, call: &Prune, limit: u32) -> Result<u32> {
     let gone = session.conn.prepare_cached(include_str!("sql/prune.sql"))?.execute(named_params! {
-        ":keep_completed_ms": super::signed(call.keep_completed),
-        ":keep_failed_ms": super::signed(call.keep_failed),
+        ":keep_completed_ms": parameters::signed(call.keep_completed),
+        ":keep_failed_ms": parameters::signed(call.keep_failed),
         ":limit": limit,
         ":now": session.now.0,
     })?;
@@ -70,7 +71,7 @@ pub(super) fn prune(session: &Session<'_>, call: &Prune, limit: u32) -> Result<u
 
 pub(super) fn prune_pods(session: &Session<'_>, keep: Millis) -> Result<u64> {
     let mut statement = session.conn.prepare_cached(include_str!("sql/prune_pods.sql"))?;
-    let gone = statement.execute(named_params! {":keep_ms": super::signed(keep), ":now": session.now.0})?;
+    let gone = statement.execute(named_params! {":keep_ms": parameters::signed(keep), ":now": session.now.0})?;
     u64::try_from(gone).map_err(|e| internal(e.to_string()))
 }
 

@@ -13,6 +13,7 @@ mod finish;
 mod leader;
 mod local;
 mod migrate;
+mod parameters;
 mod pods;
 mod rows;
 mod turn;
@@ -24,7 +25,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use serde::Serialize;
 
 pub use self::local::LocalFiles;
 
@@ -293,21 +293,4 @@ impl Store for SqliteStore {
 /// What an error means once earlier parts of the same call are committed.
 fn partly(error: Error, done: usize) -> Error {
     if done == 0 { error } else { Error::unknown(format!("the first {done} rows are stored, then: {error}")) }
-}
-
-/// A list for `json_each`.
-fn json(list: &(impl Serialize + ?Sized)) -> String {
-    serde_json::to_string(list).expect("lists of text and numbers are JSON")
-}
-
-fn json_texts(list: &[Arc<str>]) -> String {
-    json(&list.iter().map(|text| &**text).collect::<Vec<_>>())
-}
-
-fn errors_kept() -> i64 {
-    i64::try_from(ERRORS_KEPT).expect("a small number")
-}
-
-fn signed(duration: Millis) -> i64 {
-    i64::try_from(duration.0).unwrap_or(i64::MAX)
 }

@@ -4,6 +4,7 @@ use rusqlite::named_params;
 
 use super::claim::paused;
 use super::errors::is_key_violation;
+use super::parameters;
 use super::rows;
 use super::worker::Session;
 use crate::rules::election::PodView;
@@ -33,7 +34,7 @@ pub(super) fn beat(session: &Session<'_>, beat: &Beat) -> Result<Pulse> {
         ":status": beat.status.as_str(),
         ":meta": beat.meta,
         ":can_lead": json_bool(beat.can_lead),
-        ":heartbeat_interval_ms": super::signed(beat.timing.heartbeat_interval),
+        ":heartbeat_interval_ms": parameters::signed(beat.timing.heartbeat_interval),
         ":now": session.now.0,
     })?;
     Ok(Pulse {

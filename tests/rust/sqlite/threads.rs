@@ -13,11 +13,7 @@ use super::kit::{Bench, new_step, open, pod};
 
 fn a_beat() -> Beat {
     let timing = DeathTiming { heartbeat_interval: Millis(3000), dead_pod_threshold: Millis(15_000) };
-<<<<<<< HEAD
     Beat { pod_id: pod(), status: PodStatus::Up, can_lead: true, meta: None, timing, max_crashes: 3 }
-=======
-    Beat { pod_id: pod(), status: PodStatus::Up, can_lead: true, meta: None, timing, max_crashes: 3 }
->>>>>>> 389096b (Hold the embedded store to its files, plans, plain SQL and threads)
 }
 
 /// Threads of this process whose connection is to `file`, by the files they hold open.

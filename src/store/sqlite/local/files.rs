@@ -5,8 +5,12 @@ use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use crate::rules::time::Millis;
 use crate::store::error::{Error, Result};
 
+/// How often, and how long apart, a new journal asks for its own lock.
+const OWN_ROUNDS: u32 = 100;
+const OWN_ROUND: Millis = Millis(10);
 const PREFIX: &str = "journal-";
 const LOCK: &str = "lock";
 const DATABASE: &str = "db";
@@ -35,16 +39,34 @@ impl Place {
         Self { database: lock.with_extension(DATABASE), lock }
     }
 
+    /// Takes the lock of a new journal. Somebody who looks for abandoned ones may hold it for a moment
+    /// and remove it, so one refusal proves nothing.
+    pub fn lock_own(&self) -> Result<Tried> {
+        for _ in 1..OWN_ROUNDS {
+            if let Tried::Taken(file) = self.lock()? {
+                return Ok(Tried::Taken(file));
+            }
+            std::thread::park_timeout(OWN_ROUND.as_duration());
+        }
+        self.lock()
+    }
+
     /// Takes the lock, creating its file; an error names the folder's trouble.
     pub fn lock(&self) -> Result<Tried> {
         let file = private(OpenOptions::new().read(true).write(true).create(true)).open(&self.lock);
         let file = file.map_err(|e| unusable(&self.lock, e))?;
         match file.try_lock() {
-            // The owner may have removed the file between our open and our lock: then it is nobody's.
-            Ok(()) if self.lock.exists() => Ok(Tried::Taken(file)),
+            Ok(()) if is_still(&file, &self.lock) => Ok(Tried::Taken(file)),
             Ok(()) | Err(TryLockError::WouldBlock) => Ok(Tried::HeldByAnother),
             Err(TryLockError::Error(e)) => Err(unusable(&self.lock, e)),
         }
+    }
+
+    /// Puts a journal that cannot be read out of the way, for people to look at.
+    pub fn set_aside(&self) -> Result<()> {
+        let aside = self.database.with_extension("db.unreadable");
+        std::fs::rename(&self.database, aside).map_err(|e| unusable(&self.database, e))?;
+        self.remove()
     }
 
     /// Deletes the journal, the lock last: until then nobody else takes what is half gone.
@@ -90,6 +112,21 @@ pub(super) fn others(folder: &Path, own: &Place) -> Result<Vec<Place>> {
 fn is_lock(path: &Path) -> bool {
     let named = path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(PREFIX));
     named && path.extension() == Some(OsStr::new(LOCK))
+}
+
+/// Whether the file we locked is the one that bears the name now: its owner may have removed it
+/// between our open and our lock.
+#[cfg(unix)]
+fn is_still(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = |found: std::io::Result<std::fs::Metadata>| found.ok().map(|found| (found.dev(), found.ino()));
+    let ours = inode(file.metadata());
+    ours.is_some() && ours == inode(std::fs::metadata(path))
+}
+
+#[cfg(not(unix))]
+fn is_still(_file: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

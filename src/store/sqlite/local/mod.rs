@@ -6,6 +6,7 @@ mod rows;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
@@ -29,8 +30,8 @@ pub struct LocalFiles {
     folder: PathBuf,
     place: Place,
     worker: Worker,
-    /// Held, never read: others may adopt once it is gone.
-    _lock: File,
+    /// Until `close` or the end of the process; then others may adopt the file.
+    lock: Mutex<Option<File>>,
 }
 
 impl LocalFiles {
@@ -39,7 +40,7 @@ impl LocalFiles {
     pub fn open(folder: &Path, name: &str) -> Result<Self> {
         files::create_folder(folder)?;
         let place = Place::new(folder, name);
-        let lock = match place.lock()? {
+        let lock = match place.lock_own()? {
             Tried::Taken(lock) => lock,
             Tried::HeldByAnother => {
                 return Err(Error::config(format!(
@@ -49,38 +50,47 @@ impl LocalFiles {
             }
         };
         let conn = connection::open_file(&place.database, Role::Work)?;
-        conn.execute_batch(include_str!("sql/tables.sql"))?;
+        conn.execute_batch(include_str!("migrations/0001_tables.sql"))?;
         let options = Options {
             name: "fleet-q-journal",
             clock: None,
             lock_rounds: connection::lock_rounds(BUSY_TIMEOUT),
             turn: Turn::Alone,
         };
-        Ok(Self { folder: folder.to_path_buf(), place, worker: Worker::start(conn, options)?, _lock: lock })
+        let worker = Worker::start(conn, options)?;
+        Ok(Self { folder: folder.to_path_buf(), place, worker, lock: Mutex::new(Some(lock)) })
     }
 
-    /// Moves what one journal owes into ours, then deletes it.
+    /// Takes over one journal if its process is gone, and deletes it. One that cannot be read is set
+    /// aside: it must not keep a pod from starting.
     async fn adopt_one(&self, other: &Place) -> Result<u64> {
         let Tried::Taken(_lock) = other.lock()? else {
             return Ok(0);
         };
-        let mut moved = 0;
-        if other.database.exists() {
-            let mut journal = Journal::open(&other.database)?;
-            loop {
-                let owed = journal.owed(ADOPTED_AT_ONCE)?;
-                if owed.is_empty() {
-                    break;
-                }
-                self.put(&owed).await?;
-                moved += owed.len() as u64;
-                // Ours is durable by now; a crash here only has an outcome twice, and `put` keeps one.
-                journal.forget(&owed)?;
-            }
-            let letters = journal.letters()?;
-            self.bury(&letters).await?;
+        if !other.database.exists() {
+            return other.remove().map(|()| 0);
         }
-        other.remove()?;
+        match self.move_all(&other.database).await {
+            Ok(moved) => other.remove().map(|()| moved),
+            Err(error) if error.is_transient() => Err(error),
+            Err(_unreadable) => other.set_aside().map(|()| 0),
+        }
+    }
+
+    async fn move_all(&self, database: &Path) -> Result<u64> {
+        let mut journal = Journal::open(database)?;
+        let mut moved = 0;
+        loop {
+            let owed = journal.owed(ADOPTED_AT_ONCE)?;
+            if owed.is_empty() {
+                break;
+            }
+            self.put(&owed).await?;
+            moved += owed.len() as u64;
+            // Ours is durable by now; a crash here only has an outcome twice, and `put` keeps one.
+            journal.forget(&owed)?;
+        }
+        self.bury(&journal.letters()?).await?;
         Ok(moved)
     }
 }
@@ -129,6 +139,7 @@ impl Local for LocalFiles {
 
     async fn close(&self) {
         self.worker.close().await;
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
@@ -138,7 +149,7 @@ struct Journal(Connection);
 impl Journal {
     fn open(path: &Path) -> Result<Self> {
         let conn = connection::open_file(path, Role::Work)?;
-        conn.execute_batch(include_str!("sql/tables.sql"))?;
+        conn.execute_batch(include_str!("migrations/0001_tables.sql"))?;
         Ok(Self(conn))
     }
 

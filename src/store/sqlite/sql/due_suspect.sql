@@ -1,6 +1,6 @@
 -- List up to :limit pending steps that crashed :max_crashes times or more, in claim order (P9, P14).
 select rowid, priority, created_ts, step_id
-from step_tracker
+from step_tracker indexed by step_crashed
 where status = 'pending'
   and crash_count > 0
   and crash_count >= :max_crashes
