@@ -82,3 +82,8 @@ pub(super) fn echo(error: &Error) -> Error {
 pub(super) fn internal(message: impl Into<String>) -> Error {
     Error::Internal { message: message.into(), cause: None }
 }
+
+/// What an error means once earlier parts of the same call are committed.
+pub(super) fn partly(error: Error, done: usize) -> Error {
+    if done == 0 { error } else { Error::unknown(format!("the first {done} rows are stored, then: {error}")) }
+}

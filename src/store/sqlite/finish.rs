@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{ToSql, named_params};
 
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::errors::row_fault;
 use super::parameters;
@@ -101,7 +101,7 @@ fn bad_entry(outcome: &Outcome) -> Option<String> {
         Outcome::Cancel { error } => error.as_ref()?,
         Outcome::Complete { .. } | Outcome::Snooze { .. } => return None,
     };
-    let parsed: serde_json::Result<BTreeMap<String, IgnoredAny>> = serde_json::from_str(&entry.json);
+    let parsed: serde_json::Result<BTreeMap<String, &RawValue>> = serde_json::from_str(&entry.json);
     parsed.err().map(|error| format!("error entry: {error}"))
 }
 

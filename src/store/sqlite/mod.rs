@@ -29,12 +29,17 @@ use rusqlite::Connection;
 pub use self::local::LocalFiles;
 
 use self::connection::Role;
+use self::errors::partly;
 use self::turn::{Gate, Turn};
 use self::worker::{Begin, Options, ROWS_PER_TRANSACTION, Worker};
+use super::Store;
 use super::clock::DatabaseClock;
-use super::error::{Error, Refusal, Result};
-use super::types::*;
-use super::{Store, types};
+use super::error::{Refusal, Result};
+use super::types::{
+    Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
+    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
+    Stats, Step, Verdict,
+};
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
 
@@ -65,6 +70,7 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens or creates the database and starts the threads. Creates no tables: that is `migrate`.
+    #[allow(clippy::needless_pass_by_value, reason = "the options of one store, spelled out at the call")]
     pub fn open(options: SqliteOptions) -> Result<Self> {
         match options.path.clone() {
             Some(path) => Self::open_file(path, &options),
@@ -208,7 +214,7 @@ impl Store for SqliteStore {
         self.reads.call(Begin::Read, admin::stats).await
     }
 
-    async fn pods(&self) -> Result<Vec<types::Pod>> {
+    async fn pods(&self) -> Result<Vec<Pod>> {
         self.reads.call(Begin::Read, pods::pods).await
     }
 
@@ -288,9 +294,4 @@ impl Store for SqliteStore {
         self.reads.close().await;
         self.beats.close().await;
     }
-}
-
-/// What an error means once earlier parts of the same call are committed.
-fn partly(error: Error, done: usize) -> Error {
-    if done == 0 { error } else { Error::unknown(format!("the first {done} rows are stored, then: {error}")) }
 }
