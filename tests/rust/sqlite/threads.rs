@@ -77,3 +77,13 @@ async fn a_lock_held_too_long_is_unavailable_and_nothing_happened() {
     blocker.execute_batch("rollback").unwrap();
     assert_eq!(store.enqueue(&call).await.unwrap(), [Ok(Accepted::Stored)]);
 }
+
+#[tokio::test]
+async fn a_claim_that_finds_nothing_writes_nothing_and_so_wakes_nobody() {
+    let bench = Bench::new().await;
+    let looker = bench.sql();
+    let version = || looker.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).unwrap();
+    let before = version();
+    assert_eq!(bench.claim(10).await, []);
+    assert_eq!(version(), before);
+}
