@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Literal, Protocol, TypedDict, final
+from typing import Literal, Protocol, TypeAlias, TypedDict, final, type_check_only
+
+__all__ = ["Engine", "Job", "Report", "__version__", "debug_build", "encode", "encode_payload"]
 
 __version__: str
 debug_build: bool
 
+@type_check_only
 class JobSpec(TypedDict):
     """One step to be, as `Engine.enqueue` takes it. Times are seconds, `at` is Unix time."""
 
@@ -22,6 +25,7 @@ class JobSpec(TypedDict):
     unique: str | None
     tags: list[str]
 
+@type_check_only
 class TaskSpec(TypedDict):
     """One registered task, as `Engine.start` takes it. `base` and `cap` are seconds."""
 
@@ -33,11 +37,13 @@ class TaskSpec(TypedDict):
     jitter: Literal["none", "equal", "full"]
     on_fence: Literal["stop", "continue"]
 
-class Job(Protocol):
-    """One claimed step, handed to the runner."""
+@final
+class Job:
+    """One claimed step, handed to the runner. Each property is made when it is read."""
 
     @property
-    def slot(self) -> int: ...
+    def slot(self) -> int:
+        """Names the run in every later call; never used again by this engine."""
     @property
     def step_id(self) -> str: ...
     @property
@@ -49,71 +55,97 @@ class Job(Protocol):
     @property
     def priority(self) -> int: ...
     @property
-    def payload(self) -> bytes: ...
+    def payload(self) -> bytes:
+        """JSON `{"args","kwargs","metadata"}`."""
     @property
     def retry_count(self) -> int: ...
     @property
     def max_retries(self) -> int: ...
     @property
     def crash_count(self) -> int: ...
+    @property
+    def timeout(self) -> float | None:
+        """Seconds. The core keeps the deadline; the runner need not."""
 
-type_StopReason = Literal["cancel", "timeout", "shutdown", "fenced", "lost"]
+_StopReason: TypeAlias = Literal["cancel", "timeout", "shutdown", "fenced", "lost"]
 
+@type_check_only
 class Runner(Protocol):
     """What the bridge calls, always on the event loop given to `Engine.start`, one call per batch."""
 
-    def deliver(self, jobs: list[Job], stops: list[tuple[int, type_StopReason]]) -> None: ...
-    def pong(self, token: int) -> None: ...
+    def deliver(self, jobs: list[Job], stops: list[tuple[int, _StopReason]]) -> None:
+        """Begin these jobs, then end the bodies in these slots; a slot that already ended is ignored."""
+    def pong(self, token: int) -> None:
+        """Hand `token` to `Engine.pong` at once: so the core knows that the loop turns."""
 
-Report = tuple[int, Literal["returned", "raised", "retry", "snoozed", "discarded", "stopped"], bytes | None, float | None]
-"""(slot, kind, JSON of the result or of `{"error_type","message","traceback"}`, delay in seconds)."""
+Report: TypeAlias = tuple[
+    int, Literal["returned", "raised", "retry", "snoozed", "discarded", "stopped"], bytes | None, float | None
+]
+"""(slot, kind, JSON of the result or of `{"error_type","message","traceback"}`, delay in seconds)
+
+`retry` without a delay waits as the task's policy says; `snoozed` without one is due at once."""
 
 @final
 class Engine:
-    """One FleetQ's core in one process. Starts no thread before it is first used."""
+    """One FleetQ's core in one process. Starts no thread before it is first used.
+
+    Ids are checked, settings are not: those were. Every call raises `Stopped` after `close` and in a
+    process forked from the one that opened the engine; an engine that was not opened may be forked.
+    """
 
     def __new__(cls, settings: Mapping[str, str], environment: Mapping[str, str]) -> Engine:
         """Validate every setting. Raises ConfigError naming every problem."""
 
     @property
     def settings(self) -> dict[str, object]:
-        """Every setting in force, secrets masked; durations in seconds."""
+        """Every setting in force by its keyword, and `warnings`; secrets masked, durations in seconds."""
 
     @property
     def pid(self) -> int:
-        """The process that made this engine; a forked child must make its own."""
+        """The process that opened this engine; as long as nobody did, the calling one."""
 
+    @property
+    def closed(self) -> bool: ...
     def enqueue(self, jobs: Sequence[JobSpec], loop: asyncio.AbstractEventLoop, future: asyncio.Future[list[str]]) -> None:
         """Store steps; the future gets their ids in order, or the first refusal as an exception, many futures per wake-up.
-        All or each: rows are accepted one by one; on a refusal the exception's `step_ids` lists what was stored."""
+
+        Rows are accepted one by one: on a refusal the exception's `step_ids` names what was stored.
+        What is malformed (a bad id, a negative delay) raises at once, and nothing is stored."""
 
     def enqueue_sync(self, jobs: Sequence[JobSpec]) -> list[str]:
-        """Store steps, waiting without the GIL. A signal (Ctrl-C) interrupts the wait."""
+        """Store steps, waiting without the GIL. A signal (Ctrl-C) interrupts the wait, not the storing."""
 
     def start(self, loop: asyncio.AbstractEventLoop, runner: Runner, tasks: Sequence[TaskSpec], threads: int) -> Awaitable[str]:
-        """Register as a pod and begin to claim; gives the pod id."""
+        """Register as a pod and begin to claim; gives the pod id. Call it on the loop's own thread."""
 
     def stop(self, grace: float | None) -> Awaitable[None]:
-        """Drain the pod: no new claims, `grace` seconds for what runs (None: SHUTDOWN_GRACE), the rest goes back."""
+        """Drain the pod: no new claims, `grace` seconds for what runs (None: SHUTDOWN_GRACE), the rest goes back.
+
+        A second call with a smaller grace shortens the first. Without a pod it does nothing."""
 
     def close(self) -> Awaitable[None]:
-        """Stop everything of this engine: pod, client, store, threads. Later calls raise Stopped."""
+        """Stop everything of this engine: pod, client, store, threads. Later calls raise Stopped; a second close does nothing."""
 
     def close_now(self) -> None:
-        """The last act before the interpreter exits: give back what is held, stop every thread; blocks at most some seconds."""
+        """The last act before the interpreter exits: give back what is held, stop every thread; blocks at most ten seconds.
+
+        Idempotent, and does nothing in a forked child."""
 
     def begin(self, slot: int) -> bool:
-        """Whether the body in this slot may start now; called right before it, on its thread."""
+        """Whether the body in this slot may start now; called right before it, on its thread. If not, report "stopped"."""
 
     def report(self, reports: Sequence[Report]) -> None:
         """Hand in how bodies ended. Any thread."""
 
     def progress(self, slot: int, fraction: float, message: str | None) -> None: ...
     def pong(self, token: int) -> None: ...
-
-    def connect(self) -> Awaitable[None]: ...
+    def connect(self) -> Awaitable[None]:
+        """Create or check the tables. Every other call does so by itself when it is the first."""
     def get(self, step_id: str) -> Awaitable[dict[str, object]]:
-        """The step as a dict: every column of STEP_TRACKER by name; times as Unix seconds (float), payload/result as parsed JSON, errors as a list."""
+        """The step as a dict, by the names of STEP_TRACKER's columns (`status`, `created_ts`, …).
+
+        Times are Unix seconds, `timeout` is seconds; payload, result and progress are parsed; `error` is a list of
+        dicts, oldest first; `tags` a list. Raises StepNotFound."""
     def get_sync(self, step_id: str) -> dict[str, object]: ...
     def wait(self, step_id: str, timeout: float | None) -> Awaitable[dict[str, object]]:
         """The step once it is final. Raises ResultTimeout."""
@@ -123,19 +155,35 @@ class Engine:
     def cancel_sync(self, step_ids: Sequence[str]) -> list[str]: ...
     def replay(self, step_ids: Sequence[str]) -> Awaitable[list[str]]:
         """One of "replayed", "unknown", "conflict:<step id>" or the state it stands in."""
-    def search(self, queue: str | None, task: str | None, states: Sequence[str], tag: str | None, before: str | None, limit: int) -> Awaitable[list[dict[str, object]]]: ...
+    def search(
+        self, queue: str | None, task: str | None, states: Sequence[str], tag: str | None, before: str | None, limit: int
+    ) -> Awaitable[list[dict[str, object]]]:
+        """Steps as dicts, newest first; no states means all, `before` is the last id of the page before."""
     def stats(self) -> Awaitable[dict[str, object]]:
         """{"counts": {queue: {state: n}}, "paused": [queue]}"""
-    def pods(self) -> Awaitable[list[dict[str, object]]]: ...
+    def pods(self) -> Awaitable[list[dict[str, object]]]:
+        """{"pod_id", "status", "birth_ts", "last_heartbeat_ts", "beating_since", "can_lead", "meta"} of each."""
     def pause(self, queue: str) -> Awaitable[None]: ...
     def resume(self, queue: str) -> Awaitable[None]: ...
-    def known_tasks(self) -> Awaitable[set[str]]: ...
+    def known_tasks(self) -> Awaitable[set[str]]:
+        """Tasks that some living pod says it knows; at most two seconds old."""
     def health(self) -> dict[str, object]:
-        """What this process knows of itself without asking the store."""
+        """What this process knows of itself without asking the store; the same keys in every state of its life."""
+    def may_exit(self) -> bool:
+        """False while bodies that cannot be stopped still run."""
 
 def encode(value: object, limit: int, default: Callable[[object], object] | None) -> bytes:
-    """JSON bytes of a value, checked for all that no store can hold. `default` turns other types into plain ones.
-    Raises InvalidArguments naming the place (`$.args[0].name`), or PayloadTooLarge. Never overflows the stack."""
+    """JSON bytes of a value, checked for all that no store can hold. Never overflows the stack.
 
-def encode_payload(args: tuple[object, ...], kwargs: Mapping[str, object], metadata: Mapping[str, object] | None, limit: int, default: Callable[[object], object] | None) -> bytes:
+    `default` turns other types into plain ones; TypeError from it means "not mine". Subclasses of dict, list
+    and tuple count as what they hold; those of str, int and float are offered to `default` first.
+    Raises InvalidArguments naming the place (`$.args[0].name`), or PayloadTooLarge."""
+
+def encode_payload(
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+    metadata: Mapping[str, object] | None,
+    limit: int,
+    default: Callable[[object], object] | None,
+) -> bytes:
     """JSON bytes `{"args","kwargs","metadata"}`, checked as by `encode`."""

@@ -185,10 +185,18 @@ fn content<'py>(py: Python<'py>, content: &Content) -> PyResult<Bound<'py, PyAny
 }
 
 fn errors_list<'py>(py: Python<'py>, json: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
-    match json {
-        Some(json) => parsed(py, json),
-        None => Ok(PyList::empty(py).into_any()),
+    let Some(json) = json else { return Ok(PyList::empty(py).into_any()) };
+    let list = parsed(py, json)?;
+    for entry in list.try_iter()?.flatten() {
+        if let Ok(entry) = entry.cast::<PyDict>()
+            && let Some(ts) = entry.get_item(intern!(py, "ts"))?
+            && let Ok(ms) = ts.extract::<i64>()
+        {
+            // Stored in milliseconds; everything here leaves in seconds.
+            entry.set_item(intern!(py, "ts"), seconds(Timestamp(ms)))?;
+        }
     }
+    Ok(list)
 }
 
 /// Text that fleet-q wrote itself; should it not parse, it is shown as it is.

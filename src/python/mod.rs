@@ -40,6 +40,8 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        // A report is a plain tuple: it is made once per step.
+        module.add("Report", module.py().get_type::<PyTuple>())?;
         module.add("debug_build", cfg!(debug_assertions))
     }
 

@@ -1,26 +1,98 @@
-//! Opens what a fleet is built from, as its settings say.
+//! Opens what a fleet is built from, as its settings say: the store its URL names, and the pod's own
+//! journal in a folder that belongs to that store alone.
 
+use std::env;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::rules::config::Config;
-use crate::runtime::clock::{SystemClock, SystemDraws};
+use crate::rules::config::{Config, Role};
+use crate::rules::time::Timestamp;
+use crate::runtime::clock::{Clock, Draws, SystemClock, SystemDraws};
 use crate::runtime::events::Events;
 use crate::runtime::spawn::Threads;
 use crate::runtime::{ClientError, Parts};
+use crate::store::clock::DatabaseClock;
+use crate::store::journal::Local;
 use crate::store::memory::MemoryLocal;
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::sqlite::LocalFiles;
+use crate::store::url::{self, Target};
+use crate::store::{Error, Store};
 
 pub fn parts(config: &Config, threads: Arc<Threads>) -> Result<Parts, ClientError> {
-    let path = config.url.strip_prefix("sqlite:///").map(std::path::PathBuf::from);
-    let options =
-        SqliteOptions { path, synchronous_normal: false, busy_timeout: config.statement_timeout, clock: None };
-    let store = SqliteStore::open(options).map_err(|error| ClientError::from_store(&error, &[]))?;
-    Ok(Parts {
-        store: Arc::new(store),
-        local: Arc::new(MemoryLocal::new()),
-        clock: Arc::new(SystemClock),
-        draws: Arc::new(SystemDraws),
-        events: Events::default(),
-        spawner: threads,
-    })
+    let failed = |error: Error| ClientError::from_store(&error, &[]);
+    let store: Arc<dyn Store> = url::open(&config.url, config.statement_timeout, Arc::new(PodTime)).map_err(failed)?;
+    let local = local(config).map_err(failed)?;
+    let (clock, draws) = (Arc::new(SystemClock), Arc::new(SystemDraws));
+    Ok(Parts { store, local, clock, draws, events: Events::default(), spawner: threads })
+}
+
+/// The clock of `memory://`, a store that lives inside the pod and has no other.
+#[derive(Debug)]
+struct PodTime;
+
+impl DatabaseClock for PodTime {
+    fn now(&self) -> Timestamp {
+        Timestamp(i64::try_from(SystemClock.unix_ms()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A process that runs no steps, or whose store ends with it, has nothing to keep.
+fn local(config: &Config) -> Result<Arc<dyn Local>, Error> {
+    let Some(store) = lasting_name(config)? else { return Ok(Arc::new(MemoryLocal::new())) };
+    if config.role == Role::Producer {
+        return Ok(Arc::new(MemoryLocal::new()));
+    }
+    let folder = config.local_path.as_ref().map_or_else(state_folder, PathBuf::from).join(store);
+    let random = u64::from_le_bytes(SystemDraws.bytes()[..8].try_into().expect("eight of sixteen bytes"));
+    let name = format!("{}-{random:016x}", std::process::id());
+    Ok(Arc::new(LocalFiles::open(&folder, &name).map_err(|error| mendable(error, &folder))?))
+}
+
+/// A name for the store, the same in every process that uses it; `None` for one that does not last.
+/// Without it, a pod would deliver the outcomes of another database to its own, where they are lost.
+fn lasting_name(config: &Config) -> Result<Option<String>, Error> {
+    let place = match url::parse(&config.url)? {
+        Target::Memory | Target::Sqlite { path: None, .. } => return Ok(None),
+        Target::Sqlite { path: Some(path), .. } => resolved(&path).to_string_lossy().into_owned(),
+    };
+    let schema = config.schema.as_deref().unwrap_or("");
+    Ok(Some(format!("{:016x}", fnv1a(format!("{place}\0{schema}").as_bytes()))))
+}
+
+/// The path without links and dots, as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {
+        (Some(Ok(folder)), Some(file)) => folder.join(file),
+        (None | Some(_), _) => absolute,
+    }
+}
+
+/// `$XDG_STATE_HOME/fleet_q`, or what stands for it.
+fn state_folder() -> PathBuf {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
+    state.unwrap_or_else(env::temp_dir).join("fleet_q")
+}
+
+fn mendable(error: Error, folder: &Path) -> Error {
+    match error {
+        Error::Config { message, cause } => {
+            let message = format!(
+                "the pod's own files cannot be kept in {}: {message}; set FLEET_Q_LOCAL_PATH to a folder that can be written",
+                folder.display()
+            );
+            Error::Config { message, cause }
+        }
+        other @ (Error::Unavailable { .. }
+        | Error::Unknown { .. }
+        | Error::Schema { .. }
+        | Error::Stopped
+        | Error::Internal { .. }) => other,
+    }
+}
+
+/// Fowler–Noll–Vo: the same in every version and process, which std's hashers do not promise.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

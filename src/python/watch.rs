@@ -24,16 +24,20 @@ pub async fn run(target: Arc<Target>, bridge: Sender, clock: Arc<dyn Clock>) {
             return;
         }
         target.note_stands_at(None);
+        let mut stood = false;
         while tokio::time::timeout(PING_EVERY, pongs.wait_for(|seen| *seen >= token)).await.is_err() {
+            stood = true;
             tell(&target, &*clock, sent);
             // The answer to this look is told with the next round, should the loop still stand.
             if bridge.send(Item::Inspect(Arc::clone(&target))).is_err() {
                 return;
             }
         }
-        target.note_stands_at(None);
-        tell(&target, &*clock, sent);
-        tokio::time::sleep(PING_EVERY).await;
+        // After a blockage the next ping says at once how the loop is now.
+        if !stood {
+            tell(&target, &*clock, sent);
+            tokio::time::sleep(PING_EVERY).await;
+        }
     }
 }
 
