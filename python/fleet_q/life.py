@@ -71,6 +71,13 @@ class Life:
         finally:
             await self._closed(running)
 
+    def stop_now(self) -> None:
+        """Close without an event loop; blocks for some seconds at most."""
+        running, self._running = self._running, None
+        self._client.close_now()
+        if running is not None and running.runner is not None:
+            running.runner.close()
+
     def serve(self) -> None:
         """Run until SIGINT or SIGTERM, then drain; a second signal ends the drain."""
         try:

@@ -1,0 +1,78 @@
+"""What the tests share: a FleetQ over a fresh SQLite file, quick timings, and processes that end with the test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fleet_q import FleetQ
+
+MakeFleetQ = Callable[..., FleetQ]
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("FLEET_Q_", "SNOWFLAKE_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A database that no other test sees."""
+    return f"sqlite:///{tmp_path / 'queue.db'}"
+
+
+@pytest.fixture
+def make(url: str, tmp_path: Path) -> Iterator[MakeFleetQ]:
+    """Makes FleetQs over the test's database, and closes those that are left open."""
+    made: list[FleetQ] = []
+
+    def make(**keywords: object) -> FleetQ:
+        quick: dict[str, object] = {"local_path": tmp_path / "local", "claim_interval": 0.05, "shutdown_grace": 5}
+        fq = FleetQ(url, **{**quick, **keywords})  # type: ignore[arg-type]
+        made.append(fq)
+        return fq
+
+    yield make
+    for fq in made:
+        fq.stop_sync()
+
+
+@pytest.fixture
+def fq(make: MakeFleetQ) -> FleetQ:
+    """A FleetQ that was not started."""
+    return make()
+
+
+@pytest.fixture
+async def pod(fq: FleetQ) -> AsyncIterator[FleetQ]:
+    """A FleetQ that is started once the test registered its tasks: `await pod.start()` is the test's."""
+    yield fq
+    await fq.stop()
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a script in a Python of its own, with these extra variables."""
+
+    def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        file = tmp_path / "script.py"
+        file.write_text(script)
+        return subprocess.run(
+            [sys.executable, str(file)],
+            env={**os.environ, **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
