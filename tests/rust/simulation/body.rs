@@ -37,17 +37,17 @@ impl Bodies {
         }
     }
 
-    fn begin(&self, job: Job) {
+    fn begin(&self, job: &Job) {
         let gate = self.gate.get().expect("attached before the first job").clone();
         let (takes, dice) = (self.draws.within(1, 800), self.draws.within(0, 100));
         let runs = self.runs.clone();
-        let slot = job.slot;
+        let (slot, step_id) = (job.slot, job.claim.step_id);
         let body = tokio::spawn(async move {
             if !gate.begin(slot) {
                 gate.report(vec![Report::Ended(slot, Ended::Stopped)]);
                 return;
             }
-            *runs.lock().expect("no body panics").entry(job.claim.step_id).or_default() += 1;
+            *runs.lock().expect("no body panics").entry(step_id).or_default() += 1;
             tokio::time::sleep(Duration::from_millis(takes)).await;
             gate.report(vec![Report::Ended(slot, end(dice))]);
         });
@@ -84,7 +84,7 @@ impl Handler for Bodies {
 
     fn start(&self, jobs: Vec<Job>) {
         for job in jobs {
-            self.begin(job);
+            self.begin(&job);
         }
     }
 
