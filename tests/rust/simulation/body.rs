@@ -10,6 +10,7 @@ use fleet_q::rules::step::StepId;
 use fleet_q::rules::time::Millis;
 use fleet_q::runtime::handler::*;
 use fleet_q::store::Content;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::seeded::Seeded;
@@ -23,11 +24,16 @@ pub struct Bodies {
     pub runs: Runs,
     gate: OnceLock<Arc<dyn Gate>>,
     running: Mutex<BTreeMap<Slot, AbortHandle>>,
+    /// Set by a `killer`: the process is to die at once.
+    pub dying: Arc<Notify>,
 }
+
+/// Ends by itself after this long, and not before, whatever it is told.
+pub const STUCK_MS: u64 = 60_000;
 
 impl Bodies {
     pub fn new(draws: Arc<Seeded>, runs: Runs) -> Arc<Self> {
-        Arc::new(Self { draws, runs, gate: OnceLock::new(), running: Mutex::default() })
+        Arc::new(Self { draws, runs, gate: OnceLock::new(), running: Mutex::default(), dying: Arc::default() })
     }
 
     /// The process is killed: nothing more is reported.
@@ -39,19 +45,28 @@ impl Bodies {
 
     fn begin(&self, job: &Job) {
         let gate = self.gate.get().expect("attached before the first job").clone();
-        let (takes, dice) = (self.draws.within(1, 800), self.draws.within(0, 100));
+        let (takes, dice) = match &*job.task {
+            "hang" | "stuck" => (STUCK_MS, 0),
+            "sure" | "killer" => (200, 0),
+            _ => (self.draws.within(1, 800), self.draws.within(0, 100)),
+        };
+        let dying = (&*job.task == "killer").then(|| self.dying.clone());
         let runs = self.runs.clone();
         let (slot, step_id) = (job.slot, job.claim.step_id);
+        let stubborn = &*job.task == "stuck";
         let body = tokio::spawn(async move {
             if !gate.begin(slot) {
                 gate.report(vec![Report::Ended(slot, Ended::Stopped)]);
                 return;
             }
             *runs.lock().expect("no body panics").entry(step_id).or_default() += 1;
+            dying.iter().for_each(|dying| dying.notify_one());
             tokio::time::sleep(Duration::from_millis(takes)).await;
             gate.report(vec![Report::Ended(slot, end(dice))]);
         });
-        self.running.lock().expect("no body panics").insert(slot, body.abort_handle());
+        if !stubborn {
+            self.running.lock().expect("no body panics").insert(slot, body.abort_handle());
+        }
     }
 }
 
@@ -71,7 +86,9 @@ impl Handler for Bodies {
     fn tasks(&self) -> Arc<[TaskInfo]> {
         let retry = Backoff { base: Millis(500), factor: 2.0, cap: Millis(5000), jitter: Jitter::Full };
         let task = |name: &str, executor| TaskInfo { name: name.into(), executor, retry, continue_on_fence: false };
-        Arc::from([task("quick", Executor::Loop), task("heavy", Executor::Thread)])
+        let on_loop = ["quick", "sure", "hang", "killer"].map(|name| task(name, Executor::Loop));
+        let in_threads = ["heavy", "stuck"].map(|name| task(name, Executor::Thread));
+        on_loop.into_iter().chain(in_threads).collect()
     }
 
     fn capacity(&self) -> BTreeMap<Executor, u32> {
@@ -91,10 +108,11 @@ impl Handler for Bodies {
     fn stop(&self, stops: Vec<(Slot, StopReason)>) {
         let gate = self.gate.get().expect("attached before the first job");
         for (slot, _) in stops {
+            // A body that cannot be stopped is not among these; it reports when it returns.
             if let Some(body) = self.running.lock().expect("no body panics").remove(&slot) {
                 body.abort();
+                gate.report(vec![Report::Ended(slot, Ended::Stopped)]);
             }
-            gate.report(vec![Report::Ended(slot, Ended::Stopped)]);
         }
     }
 }

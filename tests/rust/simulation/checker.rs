@@ -19,11 +19,13 @@ struct Book {
     /// How often a completion or a final failure was recorded.
     recorded: BTreeMap<StepId, u32>,
     broken: Vec<String>,
+    cycles: u32,
 }
 
 impl Checker {
     pub fn saw_cycle(&self, call: &Cycle, reply: &CycleReply) {
         let mut book = self.0.lock().expect("the checker does not panic");
+        book.cycles += 1;
         for (finish, verdict) in call.finishes.iter().zip(&reply.verdicts) {
             if *verdict != Verdict::Recorded {
                 continue;
@@ -62,6 +64,10 @@ impl Checker {
 
     pub fn was_delivered(&self, claim: Claim) -> bool {
         self.0.lock().expect("the checker does not panic").delivered.contains(&claim)
+    }
+
+    pub fn cycles(&self) -> u32 {
+        self.0.lock().expect("the checker does not panic").cycles
     }
 
     pub fn holder(&self, step_id: StepId) -> Option<ClaimId> {

@@ -40,7 +40,7 @@ async fn misfortune(world: &mut World) {
     }
 }
 
-fn virtual_time<T>(story: impl Future<Output = T>) -> T {
+pub fn virtual_time<T>(story: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime without IO needs nothing").block_on(story)
 }

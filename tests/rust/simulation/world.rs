@@ -10,9 +10,9 @@ use fleet_q::rules::step::StepId;
 use fleet_q::rules::time::Millis;
 use fleet_q::runtime::events::{Event, Events};
 use fleet_q::runtime::spawn::{BoxFuture, Spawner};
-use fleet_q::runtime::{Fleet, Parts, Pod, Request};
+use fleet_q::runtime::{Client, Fleet, Parts, Pod, Request};
 use fleet_q::store::memory::MemoryStore;
-use fleet_q::store::{Content, Due, Store};
+use fleet_q::store::{Content, Due, Step, Store};
 use tokio::task::AbortHandle;
 
 use super::body::{Bodies, Runs};
@@ -133,6 +133,7 @@ impl World {
         let fleet = Fleet::new(settings(&format!("pod{}", self.born)), parts);
         let bodies = Bodies::new(self.draws.clone(), self.runs.clone());
         if let Ok(pod) = fleet.start(bodies.clone()).await {
+            tokio::spawn(die_when_told(process.clone(), bodies.clone()));
             self.pods.push(SimPod { pod, cut, process, bodies });
         } else {
             process.kill();
@@ -167,6 +168,28 @@ impl World {
         if let Ok(answers) = self.producer.client().enqueue(requests).await {
             self.accepted.extend(answers.into_iter().flatten());
         }
+    }
+
+    /// Enqueues one step of this task in fine weather.
+    pub async fn enqueue_one(&mut self, task: &str, edit: impl FnOnce(&mut Request)) -> StepId {
+        let mut request = Request { task: task.into(), due: Due::Now, timeout: None, ..self.request() };
+        edit(&mut request);
+        let mut answers = self.producer.client().enqueue(vec![request]).await.expect("the weather is fine");
+        let id = answers.pop().expect("one answer").expect("a good request");
+        self.accepted.push(id);
+        id
+    }
+
+    pub async fn step(&self, id: StepId) -> Step {
+        self.store.get(&[id]).await.expect("the store itself is well").pop().flatten().expect("it was accepted")
+    }
+
+    pub fn runs_of(&self, id: StepId) -> u32 {
+        self.runs.lock().expect("no body panics").get(&id).copied().unwrap_or(0)
+    }
+
+    pub fn client(&self) -> &Client {
+        self.producer.client()
     }
 
     fn request(&self) -> Request {
@@ -210,6 +233,13 @@ impl World {
     pub fn log(&self) -> String {
         self.log.lock().expect("no panic in the log").clone()
     }
+}
+
+/// A killer's process goes down with everything in it.
+async fn die_when_told(process: Arc<Process>, bodies: Arc<Bodies>) {
+    bodies.dying.notified().await;
+    process.kill();
+    bodies.kill();
 }
 
 fn settings(name: &str) -> config::Config {
