@@ -60,7 +60,9 @@ impl Bodies {
                 return;
             }
             *runs.lock().expect("no body panics").entry(step_id).or_default() += 1;
-            dying.iter().for_each(|dying| dying.notify_one());
+            if let Some(dying) = dying {
+                dying.notify_one();
+            }
             tokio::time::sleep(Duration::from_millis(takes)).await;
             gate.report(vec![Report::Ended(slot, end(dice))]);
         });
