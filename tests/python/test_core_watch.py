@@ -54,7 +54,7 @@ async def test_events_become_log_records_with_fields(engine: Engine, logged: lis
 
 async def test_a_blocked_loop_is_named_by_task_and_line(engine: Engine, logged: list[logging.LogRecord]) -> None:
     def sleepy(job: Job) -> Report:
-        time.sleep(2.2)
+        time.sleep(2.2)  # real time: blocks the loop, which is what is tested
         return echo(job)
 
     async with pod(engine, sleepy=sleepy):
