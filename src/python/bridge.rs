@@ -7,6 +7,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -46,6 +47,7 @@ pub type Sender = mpsc::UnboundedSender<Item>;
 pub struct Bridge {
     items: Sender,
     handle: Handle,
+    thread: ThreadId,
     ended: Mutex<blocking::Receiver<()>>,
 }
 
@@ -57,12 +59,12 @@ impl Bridge {
         let (items, inbox) = mpsc::unbounded_channel();
         let (end, ended) = blocking::channel();
         let life = Life { inbox, threads, batch: Vec::new(), drain: logging::drain() };
-        std::thread::Builder::new().name("fleet-q-bridge".into()).spawn(move || {
+        let thread = std::thread::Builder::new().name("fleet-q-bridge".into()).spawn(move || {
             life.run(runtime);
             // Nobody may be waiting any more.
             let _ = end.send(());
         })?;
-        Ok(Self { items, handle, ended: Mutex::new(ended) })
+        Ok(Self { items, handle, thread: thread.thread().id(), ended: Mutex::new(ended) })
     }
 
     pub fn sender(&self) -> Sender {
@@ -72,6 +74,12 @@ impl Bridge {
     /// The runtime of the bridge's own thread.
     pub fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// Whether the caller is the bridge's thread, which must not wait for itself. Python's garbage
+    /// collector may finalize anything on any thread.
+    pub fn is_here(&self) -> bool {
+        std::thread::current().id() == self.thread
     }
 
     pub fn quit(&self) {

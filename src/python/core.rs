@@ -123,6 +123,9 @@ impl Core {
             let _ = close.await;
             let _ = done.send(());
         });
+        if self.bridge.is_here() {
+            return;
+        }
         // Whatever hangs, the interpreter may exit: the claims of a dead process are rescued.
         let _ = closed.recv_timeout(GIVE_BACK_LIMIT);
         self.bridge.quit();

@@ -12,6 +12,7 @@ mod convert;
 mod core;
 mod crossing;
 mod encode;
+mod engine;
 mod errors;
 mod facts;
 mod handler;
@@ -32,7 +33,7 @@ mod _core {
     use pyo3::types::{PyBytes, PyTuple};
 
     #[pymodule_export]
-    use super::client::Engine;
+    use super::engine::Engine;
     #[pymodule_export]
     use super::job::PyJob;
     use super::{encode as json, errors};

@@ -1,0 +1,163 @@
+"""How an engine lives and ends: threads, forks, signals, closed loops, pods one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core_kit import NOBODY, Bodies, echo, enqueue, make_engine, pod, spec, threads
+from fleet_q._core import Engine
+from fleet_q.exceptions import ConfigError, Stopped
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = make_engine(tmp_path)
+    yield engine
+    engine.close_now()
+
+
+def test_an_engine_that_is_not_used_starts_no_thread(tmp_path: Path) -> None:
+    before = threads()
+    engine = make_engine(tmp_path)
+    assert engine.settings["max_parallelism"] == 100
+    assert engine.health()["status"] == "not started"
+    engine.close_now()
+    assert threads() == before
+
+
+async def test_a_cancelled_wait_is_let_be(engine: Engine) -> None:
+    [step_id] = await enqueue(engine, spec("t"))
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(engine.wait(step_id, None), 0.05)
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[list[str]] = loop.create_future()
+    engine.enqueue([spec("t")], loop, future)
+    future.cancel()
+    assert len(await enqueue(engine, spec("t"))) == 1
+
+
+async def test_closing_ends_what_waits_and_every_thread(engine: Engine) -> None:
+    before = threads()
+    [step_id] = await enqueue(engine, spec("t"))
+    waiting = asyncio.ensure_future(engine.wait(step_id, None))
+    await asyncio.sleep(0)
+    await engine.close()
+    await engine.close()
+    with pytest.raises(Stopped):
+        await waiting
+    with pytest.raises(Stopped):
+        await enqueue(engine, spec("t"))
+    with pytest.raises(Stopped):
+        engine.get_sync(step_id)
+    engine.close_now()
+    assert threads() <= before
+
+
+def test_an_engine_that_is_let_go_closes_behind_itself(tmp_path: Path) -> None:
+    before = threads()
+    engine = make_engine(tmp_path)
+    engine.enqueue_sync([spec("t")])
+    del engine
+    deadline = time.monotonic() + 10
+    while threads() > before:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+
+
+def test_a_closed_loop_does_not_end_the_bridge(engine: Engine) -> None:
+    async def leave_something() -> None:
+        loop = asyncio.get_running_loop()
+        engine.enqueue([spec("t")], loop, loop.create_future())
+
+    asyncio.run(leave_something())
+    assert len(engine.enqueue_sync([spec("t")])) == 1
+    assert len(asyncio.run(enqueue(engine, spec("t")))) == 1
+
+
+def test_a_signal_interrupts_a_blocked_caller(engine: Engine) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    [step_id] = engine.enqueue_sync([spec("t")])
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        with pytest.raises(KeyboardInterrupt):
+            engine.wait_sync(step_id, 30)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_blocked_caller_lets_go_of_the_interpreter(engine: Engine) -> None:
+    [step_id] = engine.enqueue_sync([spec("t")])
+    waiter = threading.Thread(target=lambda: engine.wait_sync(step_id, 30))
+    waiter.start()
+    assert engine.cancel_sync([step_id]) == ["cancelled"]
+    waiter.join(10)
+    assert not waiter.is_alive()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_gets_an_error_not_a_hang(engine: Engine, tmp_path: Path) -> None:
+    engine.enqueue_sync([spec("t")])
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            for call in (lambda: engine.enqueue_sync([spec("t")]), engine.health, lambda: engine.get_sync(NOBODY)):
+                with pytest.raises(Stopped, match="fork"):
+                    call()
+            engine.close_now()
+            own = make_engine(tmp_path)
+            own.enqueue_sync([spec("t")])
+            own.close_now()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0) == (child, 0)
+    assert len(engine.enqueue_sync([spec("t")])) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_an_engine_made_before_a_fork_is_opened_by_the_child(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            engine.enqueue_sync([spec("t")])
+            engine.close_now()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0) == (child, 0)
+    assert len(engine.enqueue_sync([spec("t")])) == 1
+    engine.close_now()
+
+
+async def test_a_slot_of_an_earlier_pod_cannot_end_a_later_step(engine: Engine) -> None:
+    async with pod(engine, echo=echo) as first:
+        [step_id] = await enqueue(engine, spec("echo"))
+        await engine.wait(step_id, 10)
+    async with pod(engine, echo=echo) as second:
+        [step_id] = await enqueue(engine, spec("echo"))
+        await engine.wait(step_id, 10)
+    assert not set(first.slots) & set(second.slots)
+    assert not engine.begin(first.slots[0])
+
+
+async def test_a_second_start_is_refused_and_harms_nothing(engine: Engine) -> None:
+    async with pod(engine, echo=echo):
+        other = Bodies(engine, {"echo": echo})
+        with pytest.raises(ConfigError, match="already started"):
+            await engine.start(asyncio.get_running_loop(), other, other.specs(), 1)
+        [step_id] = await enqueue(engine, spec("echo"))
+        assert (await engine.wait(step_id, 10))["status"] == "completed"
