@@ -2,6 +2,7 @@
 //! How many a pod may hold is `rules::demand`'s.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::clock::new_claim_id;
 use super::core::Phase;
@@ -64,18 +65,25 @@ impl WorkLoop {
         if !due || self.core.phase() != Phase::Running || self.core.is_fenced() {
             return Want::Nothing;
         }
+        let suspect = self.suspect_waits();
+        if suspect.is_some() && self.claiming.next_suspect <= now {
+            // The pod takes nothing new until it is empty, and then the suspect.
+            self.core.waits_alone.store(true, Ordering::Release);
+        }
         let load = self.load();
         self.claiming.alone &= load.in_flight > 0;
-        if let Some(seen) = self.suspect_waits() {
-            if load.in_flight == 0 {
+        if let Some(seen) = suspect.filter(|_| load.in_flight == 0) {
+            self.core.waits_alone.store(true, Ordering::Release);
+            // A hand-off may have slipped in before the door was shut.
+            if self.load().in_flight == 0 {
                 self.claiming.suspects_seen = seen;
                 return Want::Claims(self.suspect_call(now));
             }
-            if self.claiming.next_suspect <= now {
-                // The pod takes nothing new until it is empty, and then the suspect.
-                return Want::NoRoom;
-            }
         }
+        if suspect.is_some() && self.claiming.next_suspect <= now {
+            return Want::NoRoom;
+        }
+        self.core.waits_alone.store(self.claiming.alone, Ordering::Release);
         let ask = demand(&limits(&self.core), &load, Pace::default());
         if self.claiming.alone || ask.total == 0 {
             return Want::NoRoom;

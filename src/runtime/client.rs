@@ -10,6 +10,7 @@ use super::clock::new_step_id;
 use super::enqueuer::Enqueuer;
 use super::error::{ClientError, Result};
 use super::fleet::Parts;
+use super::hand_off::Host;
 use super::lock;
 use super::retry::{until_answered, with_deadline};
 use super::waiter::Waiter;
@@ -54,8 +55,8 @@ struct Inner {
 const TASKS_KEPT: Millis = Millis(2000);
 
 impl Client {
-    pub(crate) fn new(config: Config, parts: Parts) -> Self {
-        let enqueuer = Enqueuer::new(&config, &parts);
+    pub(crate) fn new(config: Config, parts: Parts, host: &Arc<Host>) -> Self {
+        let enqueuer = Enqueuer::new(&config, &parts, host);
         let waiter = Waiter::new(&config, &parts);
         Self(Arc::new(Inner {
             config,

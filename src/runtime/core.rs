@@ -64,6 +64,8 @@ pub(crate) struct Core {
     pub(crate) deadlines: Notify,
     /// Beat now.
     pub(crate) beat_now: Notify,
+    /// The pod empties itself for a suspect, or runs one: it takes nothing else (P14).
+    pub(crate) waits_alone: AtomicBool,
     /// The store said `down`; the work loop registers anew.
     pub(crate) declared_dead: AtomicBool,
     pub(crate) store_ok: AtomicBool,
@@ -106,6 +108,7 @@ impl Core {
             work: Notify::new(),
             deadlines: Notify::new(),
             beat_now: Notify::new(),
+            waits_alone: AtomicBool::new(false),
             declared_dead: AtomicBool::new(false),
             store_ok: AtomicBool::new(true),
             leader_pass_began: AtomicU64::new(0),

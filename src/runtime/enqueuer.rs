@@ -9,6 +9,7 @@ use super::clock::{Clock, Draws};
 use super::error::{ClientError, Result};
 use super::events::{Event, Events};
 use super::fleet::Parts;
+use super::hand_off::Host;
 use super::lock;
 use super::retry::{until_answered, with_deadline};
 use super::spawn::Spawner;
@@ -43,6 +44,7 @@ struct Lane {
     draws: Arc<dyn Draws>,
     events: Events,
     spawner: Arc<dyn Spawner>,
+    host: Arc<Host>,
     connect_timeout: Millis,
     statement_timeout: Millis,
     gathered: Mutex<Gathered>,
@@ -57,8 +59,9 @@ struct Gathered {
 }
 
 impl Enqueuer {
-    pub(crate) fn new(config: &Config, parts: &Parts) -> Self {
-        Self { plain: Arc::new(Lane::new(config, parts)), unique: Arc::new(Lane::new(config, parts)) }
+    pub(crate) fn new(config: &Config, parts: &Parts, host: &Arc<Host>) -> Self {
+        let lane = || Arc::new(Lane::new(config, parts, host));
+        Self { plain: lane(), unique: lane() }
     }
 
     /// Stores these steps, and answers each in order.
@@ -79,13 +82,14 @@ impl Enqueuer {
 }
 
 impl Lane {
-    fn new(config: &Config, parts: &Parts) -> Self {
+    fn new(config: &Config, parts: &Parts, host: &Arc<Host>) -> Self {
         Self {
             store: parts.store.clone(),
             clock: parts.clock.clone(),
             draws: parts.draws.clone(),
             events: parts.events.clone(),
             spawner: parts.spawner.clone(),
+            host: host.clone(),
             connect_timeout: config.connect_timeout,
             statement_timeout: config.statement_timeout,
             gathered: Mutex::default(),
@@ -145,11 +149,17 @@ impl Lane {
             callers.push((waiting.steps.iter().map(|step| step.step_id).collect::<Vec<_>>(), waiting.answer));
             steps.extend(waiting.steps);
         }
-        let call = Enqueue { steps, hand_off: None };
+        let offer = self.host.offer(&steps);
+        let call = Enqueue { steps, hand_off: offer.as_ref().map(|offer| offer.terms.clone()) };
         let until = self.clock.monotonic() + self.connect_timeout;
         let timed = || with_deadline(self.statement_timeout, "enqueue", self.store.enqueue(&call));
         match until_answered(&*self.clock, &*self.draws, until, timed).await {
-            Ok(rows) => self.answer(callers, rows),
+            Ok(rows) => {
+                if let Some(offer) = offer {
+                    offer.take(&call.steps, &rows);
+                }
+                self.answer(callers, rows);
+            }
             Err(error) => fail(callers, &error),
         }
     }

@@ -8,6 +8,7 @@ use super::client::Client;
 use super::clock::{Clock, Draws};
 use super::error::{ClientError, Result};
 use super::events::Events;
+use super::hand_off::Host;
 use super::handler::Handler;
 use super::lock;
 use super::pod::Pod;
@@ -36,6 +37,8 @@ struct Inner {
     config: Config,
     parts: Parts,
     client: Client,
+    /// Whose free slots this process' enqueues may use.
+    host: Arc<Host>,
     /// Held while a pod starts, so that two starts cannot make two pods.
     starting: AsyncMutex<()>,
     pod: Mutex<Option<Pod>>,
@@ -46,8 +49,9 @@ const ABANDON_LIMIT: Millis = Millis(4000);
 
 impl Fleet {
     pub fn new(config: Config, parts: Parts) -> Self {
-        let client = Client::new(config.clone(), parts.clone());
-        Self(Arc::new(Inner { config, parts, client, starting: AsyncMutex::default(), pod: Mutex::default() }))
+        let host = Arc::new(Host::default());
+        let client = Client::new(config.clone(), parts.clone(), &host);
+        Self(Arc::new(Inner { config, parts, client, host, starting: AsyncMutex::default(), pod: Mutex::default() }))
     }
 
     pub fn config(&self) -> &Config {
@@ -85,6 +89,7 @@ impl Fleet {
         }
         self.connect().await?;
         let pod = Pod::start(self.0.config.clone(), &self.0.parts, handler).await?;
+        pod.host(&self.0.host);
         *lock(&self.0.pod) = Some(pod.clone());
         Ok(pod)
     }

@@ -14,6 +14,7 @@ pub mod events;
 mod fence;
 pub mod fleet;
 mod gate;
+mod hand_off;
 pub mod handler;
 pub mod health;
 mod heartbeat_loop;

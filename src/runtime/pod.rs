@@ -7,6 +7,7 @@ use super::error::ClientError;
 use super::events::Event;
 use super::fleet::Parts;
 use super::gate::PodGate;
+use super::hand_off::Host;
 use super::handler::Handler;
 use super::health::{self, Health};
 use super::heartbeat_loop::HeartbeatLoop;
@@ -58,6 +59,11 @@ impl Pod {
         spawner.work(supervised(&core, |core| Box::pin(WorkLoop::new(core).run())));
         spawner.work(supervised(&core, |core| Box::pin(LeaderLoop(core).run())));
         Ok(Self(core))
+    }
+
+    /// Opens its free slots to the enqueues of this process.
+    pub(crate) fn host(&self, host: &Host) {
+        host.seat(&self.0);
     }
 
     pub fn id(&self) -> PodId {

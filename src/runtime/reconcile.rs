@@ -34,7 +34,8 @@ impl WorkLoop {
             known.extend(lock(&self.core.owed).iter().copied());
             known
         };
-        let strangers: Vec<Claim> = mine.iter().copied().filter(|claim| !known.contains(claim)).collect();
+        let strangers: Vec<Claim> =
+            mine.iter().copied().filter(|claim| !known.contains(claim) && !desk.expects(*claim)).collect();
         for claim in &strangers {
             desk.release_unheld(*claim);
         }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::rules::state::State;
-use crate::rules::step::{Claim, PodId, StepId};
+use crate::rules::step::{Claim, ClaimId, PodId, StepId};
 use crate::rules::time::{Millis, Monotonic, Unit};
 use crate::runtime::ending::{self, Closing};
 use crate::runtime::handler::{Ended, Job, Slot, StopReason, TaskInfo};
@@ -68,6 +68,9 @@ pub(crate) struct Desk {
     deadlines: BTreeSet<(Monotonic, Slot)>,
     last_slot: u64,
     closed: bool,
+    /// Slots kept for hand-offs under way, and the claims those may bring.
+    reserved: u32,
+    expected: BTreeSet<ClaimId>,
 }
 
 /// What leaves the desk with one cycle.
@@ -89,6 +92,16 @@ impl Desk {
             }
         }
         jobs
+    }
+
+    pub(crate) fn reserve(&mut self, claim_id: ClaimId, slots: u32) {
+        self.reserved += slots;
+        self.expected.insert(claim_id);
+    }
+
+    pub(crate) fn unreserve(&mut self, claim_id: ClaimId, slots: u32) {
+        self.reserved -= slots;
+        self.expected.remove(&claim_id);
     }
 
     fn seat(&mut self, claimed: Claimed, task: TaskInfo) -> Job {

@@ -10,7 +10,8 @@ use crate::runtime::handler::StopReason;
 
 impl Desk {
     pub(crate) fn load(&self) -> Load {
-        let mut load = Load { in_flight: u32::try_from(self.held.len()).unwrap_or(u32::MAX), ..Load::default() };
+        let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+        let mut load = Load { in_flight: held.saturating_add(self.reserved), ..Load::default() };
         for held in self.held.values() {
             *load.by_queue.entry(held.queue.to_string()).or_default() += 1;
             *load.by_executor.entry(held.task.executor).or_default() += 1;
@@ -30,8 +31,13 @@ impl Desk {
         self.held.values().filter(|held| held.hold == Hold::Ours).map(|held| held.claim).collect()
     }
 
+    /// Whether a hand-off under way may still bring this claim.
+    pub(crate) fn expects(&self, claim: Claim) -> bool {
+        self.expected.contains(&claim.claim_id)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.held.is_empty()
+        self.held.is_empty() && self.reserved == 0
     }
 
     pub(crate) fn bodies(&self) -> usize {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use fleet_q::rules::step::{Claim, ClaimId, StepId};
-use fleet_q::store::{Claimed, Cycle, CycleReply, Outcome, Recovered, Step, Verdict};
+use fleet_q::store::{Accepted, Claimed, Cycle, CycleReply, Enqueue, Outcome, Recovered, Refusal, Step, Verdict};
 
 #[derive(Debug, Default)]
 pub struct Checker(Mutex<Book>);
@@ -20,6 +20,7 @@ struct Book {
     recorded: BTreeMap<StepId, u32>,
     broken: Vec<String>,
     cycles: u32,
+    handed: u32,
 }
 
 impl Checker {
@@ -56,6 +57,28 @@ impl Checker {
         for orphan in recovered {
             book.live.remove(&orphan.claim.step_id);
         }
+    }
+
+    pub fn saw_hand_off(&self, call: &Enqueue, rows: &[Result<Accepted, Refusal>]) {
+        let Some(terms) = &call.hand_off else { return };
+        let mut book = self.0.lock().expect("the checker does not panic");
+        for (step, row) in call.steps.iter().zip(rows) {
+            if *row == Ok(Accepted::HandedOff) {
+                book.live.insert(step.step_id, terms.claim_id);
+                book.handed += 1;
+            }
+        }
+    }
+
+    pub fn was_handed(&self, call: &Enqueue, rows: &[Result<Accepted, Refusal>], claim_id: ClaimId) {
+        let mut book = self.0.lock().expect("the checker does not panic");
+        let handed = call.steps.iter().zip(rows).filter(|(_, row)| **row == Ok(Accepted::HandedOff));
+        book.delivered.extend(handed.map(|(step, _)| Claim { step_id: step.step_id, claim_id }));
+    }
+
+    /// How many steps were handed off directly.
+    pub fn handed(&self) -> u32 {
+        self.0.lock().expect("the checker does not panic").handed
     }
 
     pub fn delivered(&self, claims: &[Claimed]) {

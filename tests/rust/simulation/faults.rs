@@ -120,7 +120,14 @@ impl Store for Link {
     }
 
     async fn enqueue(&self, call: &Enqueue) -> Result<Vec<Result<Accepted, Refusal>>> {
-        through!(self, self.store.enqueue(call))
+        self.outbound().await?;
+        let rows = self.store.enqueue(call).await?;
+        self.checker.saw_hand_off(call, &rows);
+        let answer = self.inbound(rows).await;
+        if let (Ok(rows), Some(terms)) = (&answer, &call.hand_off) {
+            self.checker.was_handed(call, rows, terms.claim_id);
+        }
+        answer
     }
 
     async fn cycle(&self, call: &Cycle) -> Result<CycleReply> {

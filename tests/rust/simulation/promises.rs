@@ -283,3 +283,19 @@ fn an_idle_pod_rests_between_looks() {
         assert!((10..=14).contains(&looks), "{looks} looks in a minute");
     });
 }
+
+#[test]
+fn a_step_enqueued_by_an_idle_pod_is_handed_off_without_a_claim() {
+    virtual_time(async {
+        let world = world(1).await;
+        world.pass(5000).await;
+        let before = world.checker.cycles();
+        let request = world.request_of("sure");
+        let answers = world.pods[0].fleet.client().enqueue(vec![request]).await.expect("the weather is fine");
+        let id = *answers[0].as_ref().expect("a good request");
+        let begun = world.runs_of(id);
+        world.pass(400).await;
+        assert_eq!((world.checker.handed(), world.step(id).await.state), (1, State::Completed));
+        assert!(begun <= 1 && world.checker.cycles() - before <= 2, "one call records its end");
+    });
+}

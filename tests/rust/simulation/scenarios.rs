@@ -55,6 +55,7 @@ fn nothing_is_lost_and_nothing_recorded_twice_in_the_worst_night() {
         let broken = virtual_time(async {
             let world = worst_night(seed, Defect::None).await;
             assert!(world.accepted.len() > 100, "seed {seed}: the storm let too little through");
+            assert!(world.checker.handed() > 0, "seed {seed}: no step was handed off");
             world.verdict().await
         });
         assert!(broken.is_empty(), "seed {seed}: {broken:#?}");

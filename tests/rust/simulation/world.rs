@@ -47,6 +47,7 @@ impl Spawner for Process {
 
 /// One simulated pod and its line to the store.
 pub struct SimPod {
+    pub fleet: Fleet,
     pub pod: Pod,
     pub cut: Arc<Mutex<bool>>,
     process: Arc<Process>,
@@ -134,7 +135,7 @@ impl World {
         let bodies = Bodies::new(self.draws.clone(), self.runs.clone());
         if let Ok(pod) = fleet.start(bodies.clone()).await {
             tokio::spawn(die_when_told(process.clone(), bodies.clone()));
-            self.pods.push(SimPod { pod, cut, process, bodies });
+            self.pods.push(SimPod { fleet, pod, cut, process, bodies });
         } else {
             process.kill();
         }
@@ -165,19 +166,28 @@ impl World {
     /// Enqueues `count` steps; those that were accepted are held against the store at the end.
     pub async fn enqueue(&mut self, count: u64) {
         let requests = (0..count).map(|_| self.request()).collect();
-        if let Ok(answers) = self.producer.client().enqueue(requests).await {
+        // A pod that enqueues may keep what it can run at once.
+        let among = self.draws.within(0, 2 * self.pods.len() as u64 + 1);
+        let inside = usize::try_from(among).ok().and_then(|index| self.pods.get(index));
+        let client = inside.map_or(&self.producer, |pod| &pod.fleet).client().clone();
+        if let Ok(answers) = client.enqueue(requests).await {
             self.accepted.extend(answers.into_iter().flatten());
         }
     }
 
     /// Enqueues one step of this task in fine weather.
     pub async fn enqueue_one(&mut self, task: &str, edit: impl FnOnce(&mut Request)) -> StepId {
-        let mut request = Request { task: task.into(), due: Due::Now, timeout: None, ..self.request() };
+        let mut request = self.request_of(task);
         edit(&mut request);
         let mut answers = self.producer.client().enqueue(vec![request]).await.expect("the weather is fine");
         let id = answers.pop().expect("one answer").expect("a good request");
         self.accepted.push(id);
         id
+    }
+
+    /// A plain request for this task, due now.
+    pub fn request_of(&self, task: &str) -> Request {
+        Request { task: task.into(), due: Due::Now, timeout: None, ..self.request() }
     }
 
     pub async fn step(&self, id: StepId) -> Step {
