@@ -104,7 +104,9 @@ class Codec:
         try:
             return value if adapter is None else adapter.from_json(value)
         except Misfit as cause:
-            raise InvalidResult(f"the stored result of task {self._task!r} does not fit {annotation}: {cause}") from cause
+            raise InvalidResult(
+                f"the stored result of task {self._task!r} does not fit {annotation}: {cause}"
+            ) from cause
 
     def ready(self) -> None:
         """Resolve what registration could not. Raises ConfigError."""

@@ -87,7 +87,9 @@ class Options:
             tags=self.tags if isinstance(tags, Unset) else tag_list(tags),
             step_id=self.step_id if isinstance(step_id, Unset) else _optional(text, step_id, "step_id"),
             metadata=self.metadata if isinstance(metadata, Unset) else _optional(mapping, metadata, "metadata"),
-            max_retries=self.max_retries if isinstance(max_retries, Unset) else _optional(retries, max_retries, "retries"),
+            max_retries=self.max_retries
+            if isinstance(max_retries, Unset)
+            else _optional(retries, max_retries, "retries"),
         )
         if new.delay is not None and new.at is not None:
             raise InvalidArguments("give delay or at, not both", path="delay")
@@ -98,7 +100,9 @@ def seconds(value: object, name: str) -> float:
     """Read a duration in seconds. Raises InvalidArguments."""
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number < 1e10:
-        raise InvalidArguments(f"{name} must be seconds (a number not below 0, or a timedelta), got {value!r}", path=name)
+        raise InvalidArguments(
+            f"{name} must be seconds (a number not below 0, or a timedelta), got {value!r}", path=name
+        )
     return float(number)
 
 

@@ -22,7 +22,9 @@ def heard(loop: asyncio.AbstractEventLoop, on_signal: Callable[[], None]) -> Ite
             put_back()
 
 
-def _listen(loop: asyncio.AbstractEventLoop, number: signal.Signals, on_signal: Callable[[], None]) -> Callable[[], None]:
+def _listen(
+    loop: asyncio.AbstractEventLoop, number: signal.Signals, on_signal: Callable[[], None]
+) -> Callable[[], None]:
     def wake(_number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(on_signal)
 

@@ -140,11 +140,15 @@ def test_rich_values_come_back_as_they_went() -> None:
     assert decoded(rich, *given, both=3) == (list(given), {"both": 3})
 
 
-@pytest.mark.parametrize(
-    ("position", "wrong"), [(0, 5), (1, "2026-01-17T12:34:56Z"), (2, "not a uuid"), (4, "green")]
-)
+@pytest.mark.parametrize(("position", "wrong"), [(0, 5), (1, "2026-01-17T12:34:56Z"), (2, "not a uuid"), (4, "green")])
 def test_rich_values_are_checked_strictly_at_enqueue(position: int, wrong: object) -> None:
-    given: list[object] = [Item(name="a", price=Decimal(1)), datetime.now(timezone.utc), UUID(int=7), Point(1, 2), Colour.RED]
+    given: list[object] = [
+        Item(name="a", price=Decimal(1)),
+        datetime.now(timezone.utc),
+        UUID(int=7),
+        Point(1, 2),
+        Colour.RED,
+    ]
     given[position] = wrong
     with pytest.raises(InvalidArguments, match="of task 'rich' must be"):
         encoded(rich, *given)
