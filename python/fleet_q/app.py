@@ -148,13 +148,13 @@ class FleetQ(TaskMaker):
         """
         listed = list(jobs)
         ids = await self._client.enqueue([job.options.spec(job.payload) for job in listed])
-        return [Handle(self._client, step_id, job.codec) for step_id, job in zip(ids, listed)]
+        return [Handle(self._client, step_id, job.codec) for step_id, job in zip(ids, listed, strict=True)]
 
     def enqueue_many_sync(self, jobs: Iterable[Job[object]]) -> list[Handle[object]]:
         """Store many steps from code without an event loop."""
         listed = list(jobs)
         ids = self._client.enqueue_sync([job.options.spec(job.payload) for job in listed])
-        return [Handle(self._client, step_id, job.codec) for step_id, job in zip(ids, listed)]
+        return [Handle(self._client, step_id, job.codec) for step_id, job in zip(ids, listed, strict=True)]
 
     async def submit_step(
         self, step: Mapping[str, JsonIn], *, priority: int | None = None, max_retries: int | None = None

@@ -9,6 +9,8 @@ import types
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NoReturn, TypeAlias, Union, get_args, get_origin
 
+from .types import Json
+
 __all__ = ["ANYTHING", "Check", "plain_check", "shown"]
 
 Check: TypeAlias = Callable[[object], bool]
@@ -93,6 +95,7 @@ _LEAVES: dict[object, Check] = {
     type(None): _is_none,
     list: _is_list,
     dict: _is_dict,
+    Json: ANYTHING,
 }
 
 

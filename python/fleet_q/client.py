@@ -50,6 +50,8 @@ class Client:
     def open(self) -> Engine:
         """Give the engine of this process, a new one if it was closed."""
         if self._closed:
+            if self._engine.pid == os.getpid():
+                self._at_exit()
             self._engine = self._made()
             self._closed = False
         return self.engine()
@@ -59,15 +61,14 @@ class Client:
         if self._closed:
             return
         self._closed = True
-        self._at_exit.detach()
+        # `_at_exit` stays: it waits for the last thread, which must not touch a dying interpreter.
         if self._engine.pid == os.getpid():
             await self._engine.close()
 
     def close_now(self) -> None:
         """Close the engine without an event loop; blocks for some seconds at most."""
         self._closed = True
-        self._at_exit.detach()
-        _close_now(self._engine)
+        self._at_exit()
 
     @property
     def settings(self) -> dict[str, object]:

@@ -69,7 +69,7 @@ class Codec:
         """
         names = self._bind(args, kwargs)
         shapes = self._shapes or self._learn()
-        new_args = [self._plain(shapes, name, value, given) for name, value in zip(names, args)]
+        new_args = [self._plain(shapes, name, value, given) for name, value in zip(names, args, strict=True)]
         new_kwargs = {name: self._plain(shapes, name, value, given) for name, value in kwargs.items()}
         return _core.encode_payload(tuple(new_args), new_kwargs, metadata, limit, None)
 
@@ -79,7 +79,7 @@ class Codec:
         args, kwargs = envelope.args, envelope.kwargs
         names = self._bind(tuple(args), kwargs)
         shapes = self._shapes or self._learn()
-        envelope.args = [self._rich(shapes, name, value) for name, value in zip(names, args)]
+        envelope.args = [self._rich(shapes, name, value) for name, value in zip(names, args, strict=True)]
         envelope.kwargs = {name: self._rich(shapes, name, value) for name, value in kwargs.items()}
         return envelope
 

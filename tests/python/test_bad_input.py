@@ -99,7 +99,7 @@ async def test_an_unknown_task_is_refused_with_the_known_ones(nothing_stored: Fl
     @nothing_stored.task
     async def resize() -> None: ...
 
-    with pytest.raises(UnknownTask, match="'resise'.*known: resize") as caught:
+    with pytest.raises(UnknownTask, match=r"'resise'.*known: resize") as caught:
         await nothing_stored.submit_step({"type": "resise"})
     assert caught.value.task == "resise"
 

@@ -39,7 +39,7 @@ class Point:
 
 def plain(a: int, b: str = "x", *, c: float = 1.0) -> int: ...
 def open_ended(first: int, /, *rest: int, **named: str) -> None: ...
-def anything(value, other: object = None): ...  # type: ignore[no-untyped-def]
+def anything(value, other: object = None): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 def rich(
@@ -49,12 +49,15 @@ def rich(
     point: Point,
     colour: Colour,
     wait: timedelta = timedelta(0),
-    both: "int | Item" = 0,
+    both: int | Item = 0,
 ) -> Item: ...
 
 
 def unions(
-    a: Optional[int], b: "list[int] | None" = None, c: "dict[str, float] | str" = "", d: Literal["x", 1] = "x"
+    a: Optional[int],  # noqa: UP045 - the old spelling is still written
+    b: list[int] | None = None,
+    c: dict[str, float] | str = "",
+    d: Literal["x", 1] = "x",
 ) -> None: ...
 
 
@@ -175,7 +178,7 @@ def test_without_pydantic_a_rich_annotation_is_refused_with_the_remedy(monkeypat
 
 
 def test_an_annotation_that_resolves_later_is_looked_up_at_first_use() -> None:
-    def task(value: "Later") -> None: ...
+    def task(value: Later) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
     one = codec(task)
     task.__globals__["Later"] = int

@@ -9,12 +9,30 @@ from pathlib import Path
 
 import pytest
 
+from fleet_q import FleetQ
 from fleet_q.demo.files import steps
 from fleet_q.demo.server import Server, serving
 
 pytestmark = pytest.mark.acceptance
 
 FILES = 300
+
+
+def stored(folder: Path) -> list[str]:
+    """Store all steps before the app starts, so that it is busy when it is killed."""
+    fq = FleetQ(f"sqlite:///{folder / 'demo.db'}", role="producer")
+
+    @fq.task(retries=3)
+    def analyse(path: str, fail_first: bool) -> None: ...
+
+    @fq.task(retries=1)
+    def hopeless() -> None: ...
+
+    named = {"analyse": analyse, "hopeless": hopeless}
+    jobs = [named[str(step["type"])].job(**step["args"]) for step in steps(FILES)]  # type: ignore[operator]
+    ids = [handle.id for handle in fq.enqueue_many_sync(jobs)]
+    fq.stop_sync()
+    return ids
 
 
 def counts(server: Server) -> dict[str, int]:
@@ -43,8 +61,8 @@ def test_a_killed_app_leaves_every_step_final_and_none_recorded_twice(
     for name, value in {"HEARTBEAT_INTERVAL": "0.3", "DEAD_POD_THRESHOLD": "2", "STATEMENT_TIMEOUT": "1"}.items():
         monkeypatch.setenv(f"FLEET_Q_{name}", value)
 
+    ids = stored(tmp_path)
     with serving(tmp_path) as server:
-        ids = [str(server.post("/submit", step)["step_id"]) for step in steps(FILES)]
         while counts(server)["completed"] < FILES // 5:
             assert server.process.poll() is None, server.log_tail()
         recorded = {step_id for step_id in ids if server.get(f"/status/{step_id}")["status"] == "completed"}
