@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, cast
@@ -133,7 +133,7 @@ class FleetQ(TaskMaker):
         self._life.serve()
 
     @asynccontextmanager
-    async def lifespan(self, _app: object) -> AsyncIterator[None]:
+    async def lifespan(self, _app: object) -> AsyncGenerator[None, None]:
         """Be a pod while a Starlette or FastAPI app runs: `FastAPI(lifespan=fq.lifespan)`.
 
         Installs no signal handlers: the server's lead here.

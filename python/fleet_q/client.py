@@ -10,7 +10,7 @@ import logging
 import os
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ._core import Engine
 from .exceptions import Stopped
@@ -116,8 +116,8 @@ def _close_now(engine: Engine) -> None:
 
 def _warn(engine: Engine) -> None:
     warnings = engine.settings.get("warnings")
-    for warning in warnings if isinstance(warnings, list) else ():  # pyright: ignore[reportUnknownVariableType]
-        log.warning("%s", warning)  # pyright: ignore[reportUnknownArgumentType]
+    for warning in cast("list[str]", warnings or []):
+        log.warning("%s", warning)
 
 
 def _payload_limit(engine: Engine) -> int:

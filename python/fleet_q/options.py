@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from .exceptions import InvalidArguments
 
@@ -141,7 +141,7 @@ def retries(value: object, name: str) -> int:
 def tag_list(value: object) -> tuple[str, ...]:
     """Read a list of tags. Raises InvalidArguments, also for a bare text, which is a slip."""
     if isinstance(value, (list, tuple, set, frozenset)):
-        return tuple(text(tag, "tags") for tag in value)  # pyright: ignore[reportUnknownVariableType]
+        return tuple(text(tag, "tags") for tag in cast("list[object]", value))
     raise InvalidArguments(f"tags must be a list of texts, got {value!r}", path="tags")
 
 
@@ -149,7 +149,7 @@ def mapping(value: object, name: str) -> Mapping[str, object]:
     """Read metadata. Raises InvalidArguments; what is in it the encoder checks."""
     if not isinstance(value, Mapping):
         raise InvalidArguments(f"{name} must be a mapping, got {value!r}", path=name)
-    return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return dict(cast("Mapping[str, object]", value))
 
 
 def _optional(read: Callable[[object, str], T], value: object, name: str) -> T | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from . import _core
+from ._core import encode_payload
 from .exceptions import InvalidArguments, UnknownTask
 from .options import Options, whole
 from .step import HIDDEN_METADATA
@@ -55,7 +55,7 @@ async def submitted(
         raise UnknownTask(
             f"no task {call.task!r} is registered here or in a pod that lives; known: {everything}", task=call.task
         )
-    return options.spec(_core.encode_payload(call.args, call.kwargs, call.metadata, limit, None))
+    return options.spec(encode_payload(call.args, call.kwargs, call.metadata, limit, None))
 
 
 def _by_type(step: Mapping[str, object]) -> _Call:

@@ -255,7 +255,7 @@ def generator() -> object:
     yield 1
 
 
-async def async_generator() -> object:  # type: ignore[misc]
+async def async_generator() -> object:
     yield 1
 
 

@@ -37,7 +37,10 @@ class Point:
     y: int
 
 
-def plain(a: int, b: str = "x", *, c: float = 1.0) -> int: ...
+def plain(a: int, b: str = "x", *, c: float = 1.0) -> int:
+    return a
+
+
 def open_ended(first: int, /, *rest: int, **named: str) -> None: ...
 def anything(value, other: object = None): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
@@ -50,7 +53,8 @@ def rich(
     colour: Colour,
     wait: timedelta = timedelta(0),
     both: int | Item = 0,
-) -> Item: ...
+) -> Item:
+    return item
 
 
 def unions(

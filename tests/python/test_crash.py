@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet_q import FleetQ
+from fleet_q import FleetQ, Job
 from fleet_q.demo.files import steps
 from fleet_q.demo.server import Server, serving
 
@@ -28,8 +28,11 @@ def stored(folder: Path) -> list[str]:
     @fq.task(retries=1)
     def hopeless() -> None: ...
 
-    named = {"analyse": analyse, "hopeless": hopeless}
-    jobs = [named[str(step["type"])].job(**step["args"]) for step in steps(FILES)]  # type: ignore[operator]
+    jobs: list[Job[object]] = [hopeless.job()]
+    for step in steps(FILES):
+        match step["args"]:
+            case {"path": str(path), "fail_first": bool(fail_first)}:
+                jobs.append(analyse.job(path, fail_first))
     ids = [handle.id for handle in fq.enqueue_many_sync(jobs)]
     fq.stop_sync()
     return ids
@@ -41,7 +44,7 @@ def counts(server: Server) -> dict[str, int]:
 
 
 def runs(log: Path) -> list[tuple[str, str, int]]:
-    return [tuple(json.loads(line)) for line in log.read_text().splitlines()]  # type: ignore[misc]
+    return [tuple(json.loads(line)) for line in log.read_text().splitlines()]
 
 
 def wait_until_final(server: Server, total: int) -> None:

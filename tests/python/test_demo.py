@@ -41,7 +41,7 @@ def test_every_file_of_the_standard_library_is_submitted_once() -> None:
 
 
 def test_what_is_not_as_promised_is_told() -> None:
-    submissions = [
+    submissions: list[dict[str, object]] = [
         {"type": "analyse", "args": {"path": "a.py", "fail_first": True}},
         {"type": "analyse", "args": {"path": "b.py", "fail_first": False}},
         {"type": "hopeless", "args": {}},

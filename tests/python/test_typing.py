@@ -39,7 +39,19 @@ async def ping(x: int) -> int:
     return x
 
 
+@fq.task
+async def anything(value: object, more: int = 0) -> int:
+    return more
+
+
+@fq.task(retries=1)
+def context_alone(ctx: Context) -> None: ...
+
+
 async def main() -> None:
+    anything_at_all: int = await (await anything.enqueue({"a": 1}, more=2)).result()
+    context_alone.enqueue_sync()
+    print(anything_at_all)
     handle: Handle[str] = await send.enqueue(42, note="a")
     text: str = await handle.result(timeout=30)
     direct: str = await send(42)

@@ -56,10 +56,13 @@ def _driven(server: Server, submissions: list[dict[str, object]], console: Conso
             progress.advance(submitted)
             return step_id
 
+        def look(step_id: str) -> dict[str, object]:
+            return server.get(f"/status/{step_id}")
+
         ids = pool.map(submit, submissions)
         _watch(server, len(submissions), lambda done: progress.update(finished, completed=done))
         seconds = time.monotonic() - began
-        found = list(pool.map(lambda step_id: server.get(f"/status/{step_id}"), list(ids)))
+        found = list(pool.map(look, list(ids)))
     return summarise(submissions, found, seconds)
 
 
