@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, cast
@@ -133,7 +133,7 @@ class FleetQ(TaskMaker):
         self._life.serve()
 
     @asynccontextmanager
-    async def lifespan(self, _app: object) -> AsyncIterator[None]:
+    async def lifespan(self, _app: object) -> AsyncGenerator[None, None]:
         """Be a pod while a Starlette or FastAPI app runs: `FastAPI(lifespan=fq.lifespan)`.
 
         Installs no signal handlers: the server's lead here.
@@ -148,13 +148,13 @@ class FleetQ(TaskMaker):
         """
         listed = list(jobs)
         ids = await self._client.enqueue([job.options.spec(job.payload) for job in listed])
-        return [Handle(self._client, step_id, job.codec) for step_id, job in zip(ids, listed)]
+        return [Handle(self._client, step_id, job.codec) for step_id, job in zip(ids, listed, strict=True)]
 
     def enqueue_many_sync(self, jobs: Iterable[Job[object]]) -> list[Handle[object]]:
         """Store many steps from code without an event loop."""
         listed = list(jobs)
         ids = self._client.enqueue_sync([job.options.spec(job.payload) for job in listed])
-        return [Handle(self._client, step_id, job.codec) for step_id, job in zip(ids, listed)]
+        return [Handle(self._client, step_id, job.codec) for step_id, job in zip(ids, listed, strict=True)]
 
     async def submit_step(
         self, step: Mapping[str, JsonIn], *, priority: int | None = None, max_retries: int | None = None

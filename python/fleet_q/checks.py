@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NoReturn, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NoReturn, TypeAlias, Union, cast, get_args, get_origin
+
+from .types import Json
 
 __all__ = ["ANYTHING", "Check", "plain_check", "shown"]
 
@@ -93,6 +95,7 @@ _LEAVES: dict[object, Check] = {
     type(None): _is_none,
     list: _is_list,
     dict: _is_dict,
+    Json: ANYTHING,
 }
 
 
@@ -117,10 +120,10 @@ def _union(checks: list[Check | None]) -> Check | None:
 def _list(item: Check | None) -> Check | None:
     if item is None:
         return None
-    return lambda value: isinstance(value, list) and all(map(item, value))
+    return lambda value: isinstance(value, list) and all(map(item, cast("list[object]", value)))
 
 
 def _dict(item: Check | None) -> Check | None:
     if item is None:
         return None
-    return lambda value: isinstance(value, dict) and all(map(item, value.values()))
+    return lambda value: isinstance(value, dict) and all(map(item, cast("dict[str, object]", value).values()))

@@ -10,7 +10,7 @@ import logging
 import os
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ._core import Engine
 from .exceptions import Stopped
@@ -50,6 +50,8 @@ class Client:
     def open(self) -> Engine:
         """Give the engine of this process, a new one if it was closed."""
         if self._closed:
+            if self._engine.pid == os.getpid():
+                self._at_exit()
             self._engine = self._made()
             self._closed = False
         return self.engine()
@@ -59,15 +61,14 @@ class Client:
         if self._closed:
             return
         self._closed = True
-        self._at_exit.detach()
+        # `_at_exit` stays: it waits for the last thread, which must not touch a dying interpreter.
         if self._engine.pid == os.getpid():
             await self._engine.close()
 
     def close_now(self) -> None:
         """Close the engine without an event loop; blocks for some seconds at most."""
         self._closed = True
-        self._at_exit.detach()
-        _close_now(self._engine)
+        self._at_exit()
 
     @property
     def settings(self) -> dict[str, object]:
@@ -115,8 +116,8 @@ def _close_now(engine: Engine) -> None:
 
 def _warn(engine: Engine) -> None:
     warnings = engine.settings.get("warnings")
-    for warning in warnings if isinstance(warnings, list) else ():  # pyright: ignore[reportUnknownVariableType]
-        log.warning("%s", warning)  # pyright: ignore[reportUnknownArgumentType]
+    for warning in cast("list[str]", warnings or []):
+        log.warning("%s", warning)
 
 
 def _payload_limit(engine: Engine) -> int:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Literal, cast, get_type_hints
 
-from . import _core
+from ._core import encode, encode_payload
 from .adapters import Adapter, Misfit, adapter_for
 from .checks import ANYTHING, Check, plain_check, shown
 from .exceptions import ConfigError, InvalidArguments, InvalidResult
@@ -69,9 +69,9 @@ class Codec:
         """
         names = self._bind(args, kwargs)
         shapes = self._shapes or self._learn()
-        new_args = [self._plain(shapes, name, value, given) for name, value in zip(names, args)]
+        new_args = [self._plain(shapes, name, value, given) for name, value in zip(names, args, strict=True)]
         new_kwargs = {name: self._plain(shapes, name, value, given) for name, value in kwargs.items()}
-        return _core.encode_payload(tuple(new_args), new_kwargs, metadata, limit, None)
+        return encode_payload(tuple(new_args), new_kwargs, metadata, limit, None)
 
     def decode(self, payload: bytes) -> Payload:
         """Read a payload back and build what the body takes. Raises InvalidArguments."""
@@ -79,7 +79,7 @@ class Codec:
         args, kwargs = envelope.args, envelope.kwargs
         names = self._bind(tuple(args), kwargs)
         shapes = self._shapes or self._learn()
-        envelope.args = [self._rich(shapes, name, value) for name, value in zip(names, args)]
+        envelope.args = [self._rich(shapes, name, value) for name, value in zip(names, args, strict=True)]
         envelope.kwargs = {name: self._rich(shapes, name, value) for name, value in kwargs.items()}
         return envelope
 
@@ -88,7 +88,7 @@ class Codec:
         _, adapter, annotation = (self._shapes or self._learn())["return"]
         try:
             plain = value if adapter is None else adapter.result_to_json(value)
-            return _core.encode(plain, limit, None)
+            return encode(plain, limit, None)
         except Misfit as cause:
             raise InvalidResult(f"task {self._task!r} returned what does not fit {annotation}: {cause}") from cause
         except InvalidArguments as cause:
@@ -104,7 +104,9 @@ class Codec:
         try:
             return value if adapter is None else adapter.from_json(value)
         except Misfit as cause:
-            raise InvalidResult(f"the stored result of task {self._task!r} does not fit {annotation}: {cause}") from cause
+            raise InvalidResult(
+                f"the stored result of task {self._task!r} does not fit {annotation}: {cause}"
+            ) from cause
 
     def ready(self) -> None:
         """Resolve what registration could not. Raises ConfigError."""

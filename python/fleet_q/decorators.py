@@ -10,7 +10,7 @@ from .exceptions import ConfigError, InvalidArguments
 from .options import Options, seconds, text, whole
 from .policy import RetryPolicy
 from .registry import Registry, Run, check_function, is_async
-from .task import AnyTask, AsyncTask, Home, SyncTask
+from .task import AnyTask, AsyncTask, Facts, Home, SyncTask
 
 if TYPE_CHECKING:
     from .types import Seconds
@@ -21,9 +21,23 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class _Nobody:
+    """A class nobody names: only a parameter that takes anything (`object`, `Any`) takes it.
+
+    Without it such a first parameter would pass for a Context and be typed away. The arguments of
+    these tasks are left to the check at enqueue.
+    """
+
+
 class TaskDecorator(Protocol):
     """What `@task(...)` gives: makes a task of a function, its Context typed away."""
 
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, function: Callable[Concatenate[_Nobody, P], Coroutine[object, None, R]], /
+    ) -> AsyncTask[..., R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[_Nobody, P], R], /) -> SyncTask[..., R]: ...
     @overload
     def __call__(  # type: ignore[overload-overlap]
         self, function: Callable[Concatenate[Context, P], Coroutine[object, None, R]], /
@@ -45,6 +59,12 @@ class TaskMaker:
         self._registry = registry
         self._home = home
 
+    @overload
+    def task(  # type: ignore[overload-overlap]
+        self, function: Callable[Concatenate[_Nobody, P], Coroutine[object, None, R]], /
+    ) -> AsyncTask[..., R]: ...
+    @overload
+    def task(self, function: Callable[Concatenate[_Nobody, P], R], /) -> SyncTask[..., R]: ...
     @overload
     def task(  # type: ignore[overload-overlap]
         self, function: Callable[Concatenate[Context, P], Coroutine[object, None, R]], /
@@ -96,15 +116,17 @@ class TaskMaker:
             options = _options(function, name=name, queue=queue, priority=priority, retries=retries, timeout=timeout)
             if on_fence not in ("stop", "continue"):
                 raise ConfigError(f"on_fence must be 'stop' or 'continue', got {on_fence!r} for task {options.task!r}")
-            kind: type[AnyTask] = AsyncTask if is_async(function) else SyncTask
-            task = kind(
-                self._home,
-                function,
+            facts = Facts(
                 options,
                 policy=retries if isinstance(retries, RetryPolicy) else RetryPolicy(),
                 on_loop=run == "loop" or is_async(function),
                 continue_on_fence=on_fence == "continue",
             )
+            task: AnyTask
+            if is_async(function):
+                task = AsyncTask(self._home, function, facts)
+            else:
+                task = SyncTask(self._home, function, facts)
             self._registry.add(task)
             return task
 

@@ -185,9 +185,7 @@ class ResultTimeout(FleetQError, TimeoutError):
 class UniqueConflict(FleetQError):
     """Another step that is not final holds the unique `key`; `holder` is its id."""
 
-    def __init__(
-        self, message: str = "", *, key: str = "", holder: str = "", step_ids: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, message: str = "", *, key: str = "", holder: str = "", step_ids: Iterable[str] = ()) -> None:
         super().__init__(message, step_ids=step_ids)
         self.key = key
         self.holder = holder
@@ -252,4 +250,3 @@ def _rebuild(cls: type[Exception], args: tuple[object, ...]) -> Exception:
     error = cls.__new__(cls, *args)
     error.args = args
     return error
-

@@ -39,10 +39,9 @@ class Threads:
             if start:
                 self._started += 1
                 self._unclaimed += 1
-                number = self._started
         self._work.put(work)
         if start:
-            threading.Thread(target=self._run, name=f"{self._name}-{number}", daemon=True).start()
+            threading.Thread(target=self._run, name=f"{self._name}-{self._started}", daemon=True).start()
 
     def close(self) -> None:
         """Let free threads end; busy ones end when their body does."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from .exceptions import InvalidArguments
 
@@ -87,7 +87,9 @@ class Options:
             tags=self.tags if isinstance(tags, Unset) else tag_list(tags),
             step_id=self.step_id if isinstance(step_id, Unset) else _optional(text, step_id, "step_id"),
             metadata=self.metadata if isinstance(metadata, Unset) else _optional(mapping, metadata, "metadata"),
-            max_retries=self.max_retries if isinstance(max_retries, Unset) else _optional(retries, max_retries, "retries"),
+            max_retries=self.max_retries
+            if isinstance(max_retries, Unset)
+            else _optional(retries, max_retries, "retries"),
         )
         if new.delay is not None and new.at is not None:
             raise InvalidArguments("give delay or at, not both", path="delay")
@@ -98,7 +100,9 @@ def seconds(value: object, name: str) -> float:
     """Read a duration in seconds. Raises InvalidArguments."""
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number < 1e10:
-        raise InvalidArguments(f"{name} must be seconds (a number not below 0, or a timedelta), got {value!r}", path=name)
+        raise InvalidArguments(
+            f"{name} must be seconds (a number not below 0, or a timedelta), got {value!r}", path=name
+        )
     return float(number)
 
 
@@ -137,7 +141,7 @@ def retries(value: object, name: str) -> int:
 def tag_list(value: object) -> tuple[str, ...]:
     """Read a list of tags. Raises InvalidArguments, also for a bare text, which is a slip."""
     if isinstance(value, (list, tuple, set, frozenset)):
-        return tuple(text(tag, "tags") for tag in value)  # pyright: ignore[reportUnknownVariableType]
+        return tuple(text(tag, "tags") for tag in cast("list[object]", value))
     raise InvalidArguments(f"tags must be a list of texts, got {value!r}", path="tags")
 
 
@@ -145,7 +149,7 @@ def mapping(value: object, name: str) -> Mapping[str, object]:
     """Read metadata. Raises InvalidArguments; what is in it the encoder checks."""
     if not isinstance(value, Mapping):
         raise InvalidArguments(f"{name} must be a mapping, got {value!r}", path=name)
-    return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return dict(cast("Mapping[str, object]", value))
 
 
 def _optional(read: Callable[[object, str], T], value: object, name: str) -> T | None:

@@ -95,7 +95,8 @@ class Runner:
             body.aio = self._origin.run(self._loop.create_task, self._on_loop(body))
             body.aio.add_done_callback(functools.partial(self._gone, body))
             return
-        self._threads.submit(functools.partial(self._origin.copy().run, self._in_thread, body))
+        context = self._origin.copy()
+        self._threads.submit(lambda: context.run(self._in_thread, body))
 
     async def _on_loop(self, body: _Body) -> None:
         """Run one body to its end. Raises nothing, whatever the body does."""

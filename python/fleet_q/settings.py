@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .exceptions import ConfigError
 
@@ -41,10 +41,10 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, timedelta):
         return str(value.total_seconds())
     if isinstance(value, os.PathLike):
-        path: object = os.fspath(value)
-        return str(path)
+        return str(os.fspath(cast("os.PathLike[str]", value)))
     if isinstance(value, Mapping):
-        return ",".join(f"{queue}={cap}" for queue, cap in value.items())  # pyright: ignore[reportUnknownVariableType]
+        caps = cast("Mapping[object, object]", value)
+        return ",".join(f"{queue}={cap}" for queue, cap in caps.items())
     raise ConfigError(f"{name} cannot be {value!r}", problems=[f"{name} cannot be {value!r}"])
 
 

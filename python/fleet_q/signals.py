@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -12,7 +12,7 @@ __all__ = ["heard"]
 
 
 @contextmanager
-def heard(loop: asyncio.AbstractEventLoop, on_signal: Callable[[], None]) -> Iterator[None]:
+def heard(loop: asyncio.AbstractEventLoop, on_signal: Callable[[], None]) -> Generator[None, None, None]:
     """Call `on_signal` on the loop for each signal that asks the process to end."""
     undo = [_listen(loop, number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
@@ -22,7 +22,9 @@ def heard(loop: asyncio.AbstractEventLoop, on_signal: Callable[[], None]) -> Ite
             put_back()
 
 
-def _listen(loop: asyncio.AbstractEventLoop, number: signal.Signals, on_signal: Callable[[], None]) -> Callable[[], None]:
+def _listen(
+    loop: asyncio.AbstractEventLoop, number: signal.Signals, on_signal: Callable[[], None]
+) -> Callable[[], None]:
     def wake(_number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(on_signal)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from . import _core
+from ._core import encode_payload
 from .exceptions import InvalidArguments, UnknownTask
 from .options import Options, whole
 from .step import HIDDEN_METADATA
@@ -55,7 +55,7 @@ async def submitted(
         raise UnknownTask(
             f"no task {call.task!r} is registered here or in a pod that lives; known: {everything}", task=call.task
         )
-    return options.spec(_core.encode_payload(call.args, call.kwargs, call.metadata, limit, None))
+    return options.spec(encode_payload(call.args, call.kwargs, call.metadata, limit, None))
 
 
 def _by_type(step: Mapping[str, object]) -> _Call:
@@ -66,14 +66,19 @@ def _by_type(step: Mapping[str, object]) -> _Call:
     args = step.get("args")
     positional, named = _arguments({} if args is None else args)
     metadata = step.get("metadata")
-    return _Call(_task_name(step["type"], "type"), positional, named, _object({} if metadata is None else metadata, "metadata"))
+    return _Call(
+        _task_name(step["type"], "type"), positional, named, _object({} if metadata is None else metadata, "metadata")
+    )
 
 
 def _by_payload(payload: Mapping[str, object]) -> _Call:
     named = {key: value for key, value in payload.items() if key != "task_type"}
     # The mark lets `status` echo the payload in the shape it came in.
     return _Call(
-        _task_name(payload["task_type"], "task_type"), (), _object(named, "payload"), {f"{HIDDEN_METADATA}shape": "task_type"}
+        _task_name(payload["task_type"], "task_type"),
+        (),
+        _object(named, "payload"),
+        {f"{HIDDEN_METADATA}shape": "task_type"},
     )
 
 

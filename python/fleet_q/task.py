@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, ParamSpec, Protocol, TypeVar
 
@@ -31,6 +32,16 @@ class Home(Protocol):
     def client(self) -> Client:
         """Give the client to enqueue with. Raises ConfigError if there is no FleetQ yet."""
         ...
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What `@task(...)` said of a function."""
+
+    options: Options
+    policy: RetryPolicy
+    on_loop: bool
+    continue_on_fence: bool
 
 
 class Job(Generic[R_co]):
@@ -129,29 +140,20 @@ class Enqueuer(Generic[P, R_co]):
 class Task(Enqueuer[P, R_co]):
     """A registered function. Made by `@fq.task` and `@fleet_q.task`."""
 
-    def __init__(
-        self,
-        home: Home,
-        function: Callable[..., object],
-        options: Options,
-        *,
-        policy: RetryPolicy,
-        on_loop: bool,
-        continue_on_fence: bool,
-    ) -> None:
-        self.name = options.task
+    def __init__(self, home: Home, function: Callable[..., object], facts: Facts) -> None:
+        self.name = facts.options.task
         self.function = function
         self.is_async = is_async(function)
         self.wants_context = wants_context(function)
-        self.policy = policy
-        self.on_loop = on_loop
-        self.continue_on_fence = continue_on_fence
+        self.policy = facts.policy
+        self.on_loop = facts.on_loop
+        self.continue_on_fence = facts.continue_on_fence
         self.__wrapped__ = function
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__qualname__ = function.__qualname__
         self.__module__ = function.__module__
-        super().__init__(home, Codec(function, task=self.name, skip=int(self.wants_context)), options)
+        super().__init__(home, Codec(function, task=self.name, skip=int(self.wants_context)), facts.options)
 
     @property
     def codec(self) -> Codec:

@@ -14,13 +14,15 @@ State: TypeAlias = Literal["blocked", "scheduled", "pending", "claimed", "comple
 StopReason: TypeAlias = Literal["cancel", "timeout", "shutdown", "fenced", "lost"]
 """Why a body should end early."""
 
-Json: TypeAlias = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
+Json: TypeAlias = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]  # noqa: UP007 - it names itself
 """What JSON text becomes when it is read."""
 
-JsonIn: TypeAlias = Union[None, bool, int, float, str, Sequence["JsonIn"], Mapping[str, "JsonIn"]]
+JsonIn: TypeAlias = Union[  # noqa: UP007 - it names itself
+    None, bool, int, float, str, Sequence["JsonIn"], Mapping[str, "JsonIn"]
+]
 """What may be written as JSON."""
 
-Seconds: TypeAlias = Union[float, timedelta]
+Seconds: TypeAlias = float | timedelta
 """A duration: seconds, or a timedelta."""
 
 FINAL_STATES: frozenset[State] = frozenset(("completed", "failed", "cancelled"))

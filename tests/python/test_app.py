@@ -167,7 +167,11 @@ async def test_the_seeds_example_works_word_for_word(make: MakeFleetQ) -> None:
     )
     status = await app.get_step_status(step_id)
     assert (status.status, status.claimed_by, status.retry_count) == ("pending", None, 0)
-    assert status.payload == {"type": "data_processing", "args": {"input_file": "data.csv"}, "metadata": {"user": "alice"}}
+    assert status.payload == {
+        "type": "data_processing",
+        "args": {"input_file": "data.csv"},
+        "metadata": {"user": "alice"},
+    }
     async with app:
         assert await app.handle(step_id).result(timeout=20) == "data.csv"
 
@@ -192,9 +196,10 @@ async def test_options_of_a_call_reach_the_row(fq: FleetQ) -> None:
     async def send(x: int) -> None: ...
 
     at = datetime.now(timezone.utc) + timedelta(hours=1)
-    plain, later = await send.enqueue(1), await send.using(
-        at=at, queue="slow", priority=-1, unique="u", tags=["a"], metadata={"k": "v"}
-    ).enqueue(2)
+    plain, later = (
+        await send.enqueue(1),
+        await send.using(at=at, queue="slow", priority=-1, unique="u", tags=["a"], metadata={"k": "v"}).enqueue(2),
+    )
     one, two = await plain.info(), await later.info()
     assert (one.queue, one.priority, one.max_retries, one.timeout, one.status) == ("mail", 5, 7, 60.0, "pending")
     assert (two.queue, two.priority, two.unique_key, two.tags, two.status) == ("slow", -1, "u", ("a",), "scheduled")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
@@ -68,9 +67,7 @@ NOT_JSON = {
 
 @pytest.mark.parametrize("value", NOT_JSON.values(), ids=NOT_JSON.keys())
 @pytest.mark.parametrize("nested", [False, True])
-async def test_values_that_no_store_can_hold_are_refused(
-    nothing_stored: FleetQ, value: object, nested: bool
-) -> None:
+async def test_values_that_no_store_can_hold_are_refused(nothing_stored: FleetQ, value: object, nested: bool) -> None:
     @nothing_stored.task
     async def take(value: object) -> None: ...
 
@@ -102,7 +99,7 @@ async def test_an_unknown_task_is_refused_with_the_known_ones(nothing_stored: Fl
     @nothing_stored.task
     async def resize() -> None: ...
 
-    with pytest.raises(UnknownTask, match="'resise'.*known: resize") as caught:
+    with pytest.raises(UnknownTask, match=r"'resise'.*known: resize") as caught:
         await nothing_stored.submit_step({"type": "resise"})
     assert caught.value.task == "resise"
 
@@ -163,7 +160,9 @@ async def test_options_that_make_no_sense_are_refused_by_name(
     assert caught.value.path in options
 
 
-@pytest.mark.parametrize("options", [{"step_id": "abc"}, {"queue": "a\0b"}, {"unique": "\ud800"}, {"metadata": {"a": {1}}}])
+@pytest.mark.parametrize(
+    "options", [{"step_id": "abc"}, {"queue": "a\0b"}, {"unique": "\ud800"}, {"metadata": {"a": {1}}}]
+)
 async def test_options_that_no_store_can_hold_are_refused(nothing_stored: FleetQ, options: dict[str, object]) -> None:
     @nothing_stored.task
     async def take() -> None: ...
@@ -176,13 +175,6 @@ async def test_options_that_no_store_can_hold_are_refused(nothing_stored: FleetQ
 def test_a_bad_url_is_refused_at_construction(url: str) -> None:
     with pytest.raises(ConfigError, match="FLEET_Q_URL"):
         FleetQ(url)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_folder_without_write_permission_is_told(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(FleetQError, match=str(tmp_path)):
-        await FleetQ(f"sqlite:///{tmp_path / 'queue.db'}").start()
 
 
 async def test_an_unwritable_path_is_told_with_the_path(tmp_path: Path) -> None:
@@ -221,7 +213,7 @@ async def test_a_database_of_a_newer_schema_is_refused(make: MakeFleetQ, tmp_pat
         (version,) = database.execute("pragma user_version").fetchone()
         database.execute(f"pragma user_version = {version + (1 << 16) + 1000}")
     newer = make(role="producer")
-    with pytest.raises(SchemaMismatch, match="newer"):
+    with pytest.raises(SchemaMismatch, match="upgrade fleet-q"):
         await newer.start()
 
 
@@ -263,7 +255,7 @@ def generator() -> object:
     yield 1
 
 
-async def async_generator() -> object:  # type: ignore[misc]
+async def async_generator() -> object:
     yield 1
 
 

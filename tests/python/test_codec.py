@@ -37,9 +37,12 @@ class Point:
     y: int
 
 
-def plain(a: int, b: str = "x", *, c: float = 1.0) -> int: ...
+def plain(a: int, b: str = "x", *, c: float = 1.0) -> int:
+    return a
+
+
 def open_ended(first: int, /, *rest: int, **named: str) -> None: ...
-def anything(value, other: object = None): ...  # type: ignore[no-untyped-def]
+def anything(value, other: object = None): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 def rich(
@@ -49,12 +52,16 @@ def rich(
     point: Point,
     colour: Colour,
     wait: timedelta = timedelta(0),
-    both: "int | Item" = 0,
-) -> Item: ...
+    both: int | Item = 0,
+) -> Item:
+    return item
 
 
 def unions(
-    a: Optional[int], b: "list[int] | None" = None, c: "dict[str, float] | str" = "", d: Literal["x", 1] = "x"
+    a: Optional[int],  # noqa: UP045 - the old spelling is still written
+    b: list[int] | None = None,
+    c: dict[str, float] | str = "",
+    d: Literal["x", 1] = "x",
 ) -> None: ...
 
 
@@ -140,11 +147,15 @@ def test_rich_values_come_back_as_they_went() -> None:
     assert decoded(rich, *given, both=3) == (list(given), {"both": 3})
 
 
-@pytest.mark.parametrize(
-    ("position", "wrong"), [(0, 5), (1, "2026-01-17T12:34:56Z"), (2, "not a uuid"), (4, "green")]
-)
+@pytest.mark.parametrize(("position", "wrong"), [(0, 5), (1, "2026-01-17T12:34:56Z"), (2, "not a uuid"), (4, "green")])
 def test_rich_values_are_checked_strictly_at_enqueue(position: int, wrong: object) -> None:
-    given: list[object] = [Item(name="a", price=Decimal(1)), datetime.now(timezone.utc), UUID(int=7), Point(1, 2), Colour.RED]
+    given: list[object] = [
+        Item(name="a", price=Decimal(1)),
+        datetime.now(timezone.utc),
+        UUID(int=7),
+        Point(1, 2),
+        Colour.RED,
+    ]
     given[position] = wrong
     with pytest.raises(InvalidArguments, match="of task 'rich' must be"):
         encoded(rich, *given)
@@ -171,7 +182,7 @@ def test_without_pydantic_a_rich_annotation_is_refused_with_the_remedy(monkeypat
 
 
 def test_an_annotation_that_resolves_later_is_looked_up_at_first_use() -> None:
-    def task(value: "Later") -> None: ...
+    def task(value: Later) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
     one = codec(task)
     task.__globals__["Later"] = int

@@ -31,7 +31,13 @@ async def client(fq: FleetQ) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_a_step_by_type_is_stored_and_shown(client: httpx.AsyncClient) -> None:
-    body = {"type": "process_data", "args": {"file": "a.csv"}, "metadata": {"user": "alice"}, "priority": 2, "max_retries": 1}
+    body = {
+        "type": "process_data",
+        "args": {"file": "a.csv"},
+        "metadata": {"user": "alice"},
+        "priority": 2,
+        "max_retries": 1,
+    }
     answer = await client.post("/submit", json=body)
     assert (answer.status_code, answer.json()["status"]) == (201, "submitted")
     shown = (await client.get(f"/status/{answer.json()['step_id']}")).json()
@@ -81,7 +87,9 @@ async def test_a_bad_submission_is_told_and_not_stored(
     assert (await fq.stats()).counts == {}
 
 
-@pytest.mark.parametrize("text", [b"{", b'{"type": "process_data", "args": {"rows": NaN, "file": "a"}}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "text", [b"{", b'{"type": "process_data", "args": {"rows": NaN, "file": "a"}}', b"[" * 100_000]
+)
 async def test_a_body_that_is_no_json_is_told(fq: FleetQ, client: httpx.AsyncClient, text: bytes) -> None:
     answer = await client.post("/submit", content=text, headers={"Content-Type": "application/json"})
     assert 400 <= answer.status_code < 500
@@ -125,8 +133,14 @@ async def test_health_answers_before_during_and_after(fq: FleetQ, client: httpx.
 async def test_the_key_guards_all_but_health(make: Callable[..., FleetQ]) -> None:
     async with client_of(make(api_key="s3cret")) as client:
         assert (await client.get("/health")).status_code == 200
-        for headers in ({}, {"X-API-Key": "wrong"}, {"Authorization": "Bearer wrong"}, {"X-API-Key": "é"}):
-            refused = await client.get("/admin/queue", headers={k: v.encode() for k, v in headers.items()})
+        wrong: list[dict[bytes, bytes]] = [
+            {},
+            {b"X-API-Key": b"wrong"},
+            {b"Authorization": b"Bearer wrong"},
+            {b"X-API-Key": "é".encode()},
+        ]
+        for none in wrong:
+            refused = await client.get("/admin/queue", headers=none)
             assert refused.status_code == 401
             assert "s3cret" not in refused.text
         for headers in ({"X-API-Key": "s3cret"}, {"Authorization": "Bearer s3cret"}):
@@ -146,7 +160,9 @@ async def test_the_openapi_page_names_every_route_and_its_errors(fq: FleetQ) -> 
         "/health/live",
         "/health/ready",
     }
-    assert paths["/submit"]["post"]["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("Problem")
+    assert paths["/submit"]["post"]["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith(
+        "Problem"
+    )
 
 
 async def test_an_unreachable_store_answers_503(make: Callable[..., FleetQ]) -> None:

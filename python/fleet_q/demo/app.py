@@ -1,4 +1,4 @@
-"""What is in a Python file? A web app that finds out in the background.  uvicorn app:app"""
+"""What is in a Python file? A web app that finds out in the background: `uvicorn app:app`."""
 
 import ast
 import json

@@ -31,7 +31,7 @@ def drive(*, keep: bool, as_json: bool, limit: int | None) -> int:
         try:
             with serving(Path(folder)) as server:
                 summary = _driven(server, steps(limit), console)
-                _show(summary, server, console)
+                _show(summary, server, console, keep=keep)
                 if as_json:
                     print(json.dumps(summary.as_dict(), indent=2))
                 if keep:
@@ -56,10 +56,13 @@ def _driven(server: Server, submissions: list[dict[str, object]], console: Conso
             progress.advance(submitted)
             return step_id
 
+        def look(step_id: str) -> dict[str, object]:
+            return server.get(f"/status/{step_id}")
+
         ids = pool.map(submit, submissions)
         _watch(server, len(submissions), lambda done: progress.update(finished, completed=done))
         seconds = time.monotonic() - began
-        found = list(pool.map(lambda step_id: server.get(f"/status/{step_id}"), list(ids)))
+        found = list(pool.map(look, list(ids)))
     return summarise(submissions, found, seconds)
 
 
@@ -84,7 +87,7 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, disable=console.quiet)
 
 
-def _show(summary: Summary, server: Server, console: Console) -> None:
+def _show(summary: Summary, server: Server, console: Console, *, keep: bool) -> None:
     table = Table(title="Python's standard library, read by a queue", show_header=False)
     rows = {
         "files": f"{summary.files}, of which {summary.syntax_errors} are no valid Python (syntax_error)",
@@ -95,14 +98,13 @@ def _show(summary: Summary, server: Server, console: Console) -> None:
         "docstrings": f"{summary.docstring_coverage:.0%} of functions and classes",
         "time": f"{summary.seconds:.1f} s, {summary.steps_per_second:.0f} steps/s",
         "retries": f"{summary.retries}; {summary.told_to_fail} steps were told to fail at first",
-        **{
-            "dead letter": f"{letter['step_id']} after {letter['tries']} tries\n{letter['reason']}"
-            for letter in summary.dead_letters
-        },
     }
     for name, value in rows.items():
         table.add_row(name, value)
+    for letter in summary.dead_letters:
+        table.add_row("dead letter", f"{letter['step_id']} after {letter['tries']} tries\n{letter['reason']}")
     console.print(table)
+    console.print("To look further:" if keep else "To look further, with `fleet-q demo --keep`:")
     for letter in summary.dead_letters:
         console.print(f"  the dead letter   {server.url}/fleet-q/status/{letter['step_id']}", soft_wrap=True)
     console.print(f"  queue counts      {server.url}/fleet-q/admin/queue")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -33,6 +33,7 @@ class Server:
         self.port = port
         self.folder = folder
         self._local = threading.local()
+        self._connections: list[HTTPConnection] = []
 
     @property
     def url(self) -> str:
@@ -51,23 +52,33 @@ class Server:
         """Wait until the pod claims. Raises DemoError with the end of the server's log."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                self.get("/health/ready")
-            except (OSError, HTTPException, DemoError):
-                time.sleep(0.1)
-            else:
+            if self._is_ready():
                 return
+            time.sleep(0.1)
         raise DemoError(f"the app did not become ready; the end of its log:\n{self.log_tail()}")
+
+    def _is_ready(self) -> bool:
+        try:
+            self.get("/health/ready")
+        except (OSError, HTTPException, DemoError):
+            return False
+        return True
 
     def log_tail(self) -> str:
         """Give the end of the server's log."""
         return "\n".join((self.folder / "server.log").read_text(errors="replace").splitlines()[-20:])
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for connection in self._connections:
+            connection.close()
 
     def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, object]:
         # One connection per thread, kept open: what is measured should be the queue, not TCP.
         connection = cast("HTTPConnection | None", getattr(self._local, "connection", None))
         if connection is None:
             connection = self._local.connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+            self._connections.append(connection)
         try:
             connection.request(method, f"/fleet-q{path}", body, {"Content-Type": "application/json"})
             response = connection.getresponse()
@@ -82,7 +93,7 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path) -> Generator[Server, None, None]:
     """Run the app with its database in `folder` for as long as the block lasts."""
     port = _free_port()
     settings = {
@@ -94,11 +105,12 @@ def serving(folder: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "uvicorn", "fleet_q.demo.app:app", "--port", str(port), "--no-access-log"]
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **settings})  # noqa: S603
+    server = Server(process, port, folder)
     try:
-        server = Server(process, port, folder)
         server.wait_ready()
         yield server
     finally:
+        server.close()
         process.terminate()
         try:
             process.wait(STOP_TIMEOUT_S)

@@ -44,7 +44,7 @@ class Summary:
 def summarise(submissions: Sequence[dict[str, object]], steps: Sequence[dict[str, object]], seconds: float) -> Summary:
     """Add up the answers of `/status`, given in the order of the submissions."""
     summary = Summary(files=len(submissions) - 1, seconds=seconds, steps_per_second=len(steps) / max(seconds, 1e-9))
-    for submission, step in zip(submissions, steps):
+    for submission, step in zip(submissions, steps, strict=True):
         if submission["type"] == "hopeless":
             _dead_letter(summary, step)
         else:

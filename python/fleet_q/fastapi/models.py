@@ -32,7 +32,9 @@ class Submission(BaseModel):
     type: str | None = Field(default=None, min_length=1, description="The task's name.")
     args: dict[str, JsonValue] | list[JsonValue] | None = None
     metadata: dict[str, JsonValue] | None = None
-    payload: dict[str, JsonValue] | None = Field(default=None, description="`task_type` names the task, the rest its arguments.")
+    payload: dict[str, JsonValue] | None = Field(
+        default=None, description="`task_type` names the task, the rest its arguments."
+    )
     priority: Priority | None = Field(default=None, description="Higher goes first.")
     max_retries: Retries | None = None
 
