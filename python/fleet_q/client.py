@@ -59,7 +59,8 @@ class Client:
         if self._closed:
             return
         self._closed = True
-        self._at_exit.detach()
+        # `_at_exit` stays: the core's thread may still be saying its last words to Python, and an
+        # interpreter that goes away under it crashes.
         if self._engine.pid == os.getpid():
             await self._engine.close()
 
