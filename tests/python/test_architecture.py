@@ -1,17 +1,17 @@
 """ARCHITECTURE.md traces a step in eight hops: each name in it exists, and a real step passes them in order."""
 
 import asyncio
+import json
 import logging
 import re
-import sqlite3
 import traceback
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from clean_room import ROOT
+from clean_room import ROOT, run_script
 
 pytestmark = pytest.mark.docs
 
@@ -75,10 +75,21 @@ async def test_real_step_passes_the_hops_in_order(tmp_path: Path) -> None:
 
 
 def row_of(database: Path, step_id: str) -> tuple[str, str | None]:
-    with closing(sqlite3.connect(database)) as connection:
-        query = "select status, claim_id from step_tracker where step_id = ?"
-        status, claim_id = connection.execute(query, (step_id,)).fetchone()
+    """Read a row from a process of its own.
+
+    Python's sqlite3 is a second SQLite beside the core's. In one process the two would undo each
+    other's locks on the file, and the core would go on with a write-ahead log that is no longer there.
+    """
+    status, claim_id = json.loads(run_script(database.parent, "-c", READ, str(database), step_id))
     return status, claim_id
+
+
+READ = """
+import json, sqlite3, sys
+
+query = "select status, claim_id from step_tracker where step_id = ?"
+print(json.dumps(sqlite3.connect(sys.argv[1]).execute(query, sys.argv[2:]).fetchone()))
+"""
 
 
 class Facts(logging.Handler):

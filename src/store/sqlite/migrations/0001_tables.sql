@@ -1,11 +1,12 @@
 -- Lay down POD_HEALTH, STEP_TRACKER and their indexes, and seed the control row.
 -- Every column but step_id, task and payload has a default, so that a plain insert needs only these.
+-- The defaults run in whatever SQLite the inserter has: unixepoch('subsec') needs 3.42, julianday does not.
 create table pod_health (
   pod_id text primary key not null,
   kind text not null default 'pod' check (kind in ('pod', 'control')),
-  birth_ts integer not null default (cast(unixepoch('subsec') * 1000 as integer)),
-  last_heartbeat_ts integer not null default (cast(unixepoch('subsec') * 1000 as integer)),
-  beating_since integer not null default (cast(unixepoch('subsec') * 1000 as integer)),
+  birth_ts integer not null default (cast(round((julianday('now') - 2440587.5) * 86400000) as integer)),
+  last_heartbeat_ts integer not null default (cast(round((julianday('now') - 2440587.5) * 86400000) as integer)),
+  beating_since integer not null default (cast(round((julianday('now') - 2440587.5) * 86400000) as integer)),
   status text not null default 'up' check (status in ('up', 'draining', 'dormant', 'down')),
   meta text not null default '{}'
 ) strict;
@@ -27,10 +28,10 @@ create table step_tracker (
   crash_count integer not null default 0,
   claimed_by text,
   claim_id text,
-  created_ts integer not null default (cast(unixepoch('subsec') * 1000 as integer)),
-  available_ts integer not null default (cast(unixepoch('subsec') * 1000 as integer)),
+  created_ts integer not null default (cast(round((julianday('now') - 2440587.5) * 86400000) as integer)),
+  available_ts integer not null default (cast(round((julianday('now') - 2440587.5) * 86400000) as integer)),
   claimed_ts integer,
-  last_update_ts integer not null default (cast(unixepoch('subsec') * 1000 as integer)),
+  last_update_ts integer not null default (cast(round((julianday('now') - 2440587.5) * 86400000) as integer)),
   finished_ts integer,
   timeout_ms integer,
   result any,
