@@ -39,7 +39,7 @@ class Life:
         return self._running is not None and self._running.pid == os.getpid()
 
     async def start(self) -> str | None:
-        """Begin; gives the pod id, or None for a producer, which is no pod."""
+        """Start; gives the pod id, or None for a producer, which is no pod."""
         loop = asyncio.get_running_loop()
         self._refuse_second_start(loop)
         engine = self._client.open()

@@ -14,7 +14,7 @@ enum Case {
 const BANNED: &[(&str, Case, &str)] = &[
     ("todo!", Case::Exact, "finish it"),
     ("unimplemented!", Case::Exact, "finish it"),
-    ("NotImplementedError", Case::Exact, "finish it, or refuse with a typed error"),
+    ("raise NotImplementedError", Case::Exact, "finish it, or refuse with a typed error"),
     ("FIXME", Case::Exact, "mend it"),
     ("TODO", Case::Exact, "do it, or open an issue"),
     ("XXX", Case::Exact, "say what is wrong"),
