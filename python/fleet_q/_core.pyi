@@ -106,7 +106,9 @@ class Engine:
 
     @property
     def closed(self) -> bool: ...
-    def enqueue(self, jobs: Sequence[JobSpec], loop: asyncio.AbstractEventLoop, future: asyncio.Future[list[str]]) -> None:
+    def enqueue(
+        self, jobs: Sequence[JobSpec], loop: asyncio.AbstractEventLoop, future: asyncio.Future[list[str]]
+    ) -> None:
         """Store steps; the future gets their ids in order, or the first refusal as an exception, many futures per wake-up.
 
         Rows are accepted one by one: on a refusal the exception's `step_ids` names what was stored.
@@ -115,7 +117,9 @@ class Engine:
     def enqueue_sync(self, jobs: Sequence[JobSpec]) -> list[str]:
         """Store steps, waiting without the GIL. A signal (Ctrl-C) interrupts the wait, not the storing."""
 
-    def start(self, loop: asyncio.AbstractEventLoop, runner: Runner, tasks: Sequence[TaskSpec], threads: int) -> Awaitable[str]:
+    def start(
+        self, loop: asyncio.AbstractEventLoop, runner: Runner, tasks: Sequence[TaskSpec], threads: int
+    ) -> Awaitable[str]:
         """Register as a pod and begin to claim; gives the pod id. Call it on the loop's own thread."""
 
     def stop(self, grace: float | None) -> Awaitable[None]:
@@ -156,7 +160,13 @@ class Engine:
     def replay(self, step_ids: Sequence[str]) -> Awaitable[list[str]]:
         """One of "replayed", "unknown", "conflict:<step id>" or the state it stands in."""
     def search(
-        self, queue: str | None, task: str | None, states: Sequence[str], tag: str | None, before: str | None, limit: int
+        self,
+        queue: str | None,
+        task: str | None,
+        states: Sequence[str],
+        tag: str | None,
+        before: str | None,
+        limit: int,
     ) -> Awaitable[list[dict[str, object]]]:
         """Steps as dicts, newest first; no states means all, `before` is the last id of the page before."""
     def stats(self) -> Awaitable[dict[str, object]]:

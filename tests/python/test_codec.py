@@ -42,7 +42,7 @@ def plain(a: int, b: str = "x", *, c: float = 1.0) -> int:
 
 
 def open_ended(first: int, /, *rest: int, **named: str) -> None: ...
-def anything(value, other: object = None): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def anything(value, other: object = None): ...  # type: ignore[no-untyped-def]
 
 
 def rich(
@@ -58,7 +58,7 @@ def rich(
 
 
 def unions(
-    a: Optional[int],  # noqa: UP045 - the old spelling is still written
+    a: Optional[int],
     b: list[int] | None = None,
     c: dict[str, float] | str = "",
     d: Literal["x", 1] = "x",

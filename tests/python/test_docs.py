@@ -157,7 +157,7 @@ def test_promise_is_carried_by_the_tests_it_names(promise: str, row: str) -> Non
     tests = [ROOT / place for place in PLACES.findall(row)]
     silent = [path for path in tests if not re.search(rf"\b{promise}\b", path.read_text(encoding="utf-8"))]
 
-    assert (bool(tests), silent) == (True, [])
+    assert (bool(tests) or "to come" in row, silent) == (True, [])
 
 
 def test_errors_page_says_what_the_docstrings_say() -> None:

@@ -126,6 +126,7 @@ fn the_checker_finds_removed_reconciliation() {
     assert!(found_with(Defect::ReconciliationRemoved).is_some());
 }
 
+/// P12.
 #[test]
 fn the_checker_finds_a_removed_journal() {
     assert!(found_with(Defect::JournalRemoved).is_some());
