@@ -16,7 +16,7 @@ from .adapters import Adapter, Misfit, adapter_for
 from .checks import ANYTHING, Check, plain_check, shown
 from .exceptions import ConfigError, InvalidArguments, InvalidResult
 
-__all__ = ["Codec", "Payload"]
+__all__ = ["Codec", "Payload", "plain_scalar"]
 
 _Shape = tuple[Check, "Adapter | None", str]
 _EMPTY = inspect.Parameter.empty
@@ -71,7 +71,7 @@ class Codec:
         shapes = self._shapes or self._learn()
         new_args = [self._plain(shapes, name, value, given) for name, value in zip(names, args, strict=True)]
         new_kwargs = {name: self._plain(shapes, name, value, given) for name, value in kwargs.items()}
-        return encode_payload(tuple(new_args), new_kwargs, metadata, limit, None)
+        return encode_payload(tuple(new_args), new_kwargs, metadata, limit, plain_scalar)
 
     def decode(self, payload: bytes) -> Payload:
         """Read a payload back and build what the body takes. Raises InvalidArguments."""
@@ -88,7 +88,7 @@ class Codec:
         _, adapter, annotation = (self._shapes or self._learn())["return"]
         try:
             plain = value if adapter is None else adapter.result_to_json(value)
-            return encode(plain, limit, None)
+            return encode(plain, limit, plain_scalar)
         except Misfit as cause:
             raise InvalidResult(f"task {self._task!r} returned what does not fit {annotation}: {cause}") from cause
         except InvalidArguments as cause:
@@ -186,6 +186,17 @@ class Codec:
         if check is not None:
             return check, None, shown(annotation)
         return ANYTHING, adapter_for(annotation, where=f"{what} of task {self._task!r}"), shown(annotation)
+
+
+def plain_scalar(value: object) -> object:
+    """Give the text or number that an instance of a subclass is: a `StrEnum` member, a numpy float."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    raise TypeError  # not ours to judge; the encoder says what it is
 
 
 def _envelope(payload: bytes, task: str) -> Payload:

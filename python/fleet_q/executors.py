@@ -29,7 +29,6 @@ class Threads:
         self._lock = threading.Lock()
         self._started = 0
         self._unclaimed = 0
-        """Work and threads balanced: how many more threads are free than work waits."""
 
     def submit(self, work: _Work) -> None:
         """Run `work` in a thread; it must not raise."""
@@ -42,6 +41,11 @@ class Threads:
         self._work.put(work)
         if start:
             threading.Thread(target=self._run, name=f"{self._name}-{self._started}", daemon=True).start()
+
+    @property
+    def free(self) -> int:
+        """How many threads wait for work, less the work that waits for a thread."""
+        return self._unclaimed
 
     def close(self) -> None:
         """Let free threads end; busy ones end when their body does."""

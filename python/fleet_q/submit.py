@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ._core import encode_payload
+from .codec import plain_scalar
 from .exceptions import InvalidArguments, UnknownTask
 from .options import Options, whole
 from .step import HIDDEN_METADATA
@@ -55,7 +56,7 @@ async def submitted(
         raise UnknownTask(
             f"no task {call.task!r} is registered here or in a pod that lives; known: {everything}", task=call.task
         )
-    return options.spec(encode_payload(call.args, call.kwargs, call.metadata, limit, None))
+    return options.spec(encode_payload(call.args, call.kwargs, call.metadata, limit, plain_scalar))
 
 
 def _by_type(step: Mapping[str, object]) -> _Call:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,13 +49,6 @@ def make(url: str, tmp_path: Path) -> Iterator[MakeFleetQ]:
 def fq(make: MakeFleetQ) -> FleetQ:
     """A FleetQ that was not started."""
     return make()
-
-
-@pytest.fixture
-async def pod(fq: FleetQ) -> AsyncIterator[FleetQ]:
-    """A FleetQ that is started once the test registered its tasks: `await pod.start()` is the test's."""
-    yield fq
-    await fq.stop()
 
 
 @pytest.fixture

@@ -546,3 +546,65 @@ print(threading.active_count(), len(os.listdir("/proc/self/task")), os.path.exis
 """
     )
     assert done.stdout == "1 1 False\n", done.stderr
+
+
+def test_a_second_signal_ends_the_drain(python: Script) -> None:
+    done = python(
+        """
+import asyncio, os, signal, time
+from fleet_q import FleetQ
+fq = FleetQ("sqlite:///q.db", local_path="local", shutdown_grace=50)
+
+@fq.task
+async def never_mind() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    while fq.health()["status"] != "draining":
+        await asyncio.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.Event().wait()
+
+handle = never_mind.enqueue_sync()
+began = time.monotonic()
+fq.run()
+print(time.monotonic() - began < 20, FleetQ("sqlite:///q.db", role="producer").handle(handle.id).status_sync())
+"""
+    )
+    assert (done.stdout, done.returncode) == ("True pending\n", 0), done.stderr
+
+
+def test_a_child_of_a_running_pod_runs_nothing_until_it_starts_its_own(python: Script) -> None:
+    done = python(
+        """
+import asyncio, os, warnings
+from fleet_q import FleetQ
+warnings.simplefilter("ignore")  # Python 3.12 warns of forks beside threads; that is what this is about
+fq = FleetQ("sqlite:///q.db", local_path="local")
+
+@fq.task
+async def double(x: int) -> int:
+    return 2 * x
+
+async def serve(x):
+    async with fq:
+        return await (await double.enqueue(x)).result(timeout=20)
+
+def child():
+    # As a prefork server's worker would: the parent's loop is not ours.
+    asyncio.set_event_loop(None)
+    asyncio.events._set_running_loop(None)
+    status = fq.health()["status"]
+    print(status, asyncio.run(serve(3)), flush=True)
+    os._exit(0)
+
+async def main():
+    async with fq:
+        pid = os.fork()
+        if pid == 0:
+            child()
+        _, code = await asyncio.to_thread(os.waitpid, pid, 0)
+        print(os.waitstatus_to_exitcode(code), await (await double.enqueue(4)).result(timeout=20))
+
+asyncio.run(main())
+"""
+    )
+    assert (done.stdout, done.returncode) == ("not started 6\n0 8\n", 0), done.stderr

@@ -26,6 +26,14 @@ class Colour(enum.Enum):
     RED = "red"
 
 
+class Level(str, enum.Enum):
+    HIGH = "high"
+
+
+class Count(enum.IntEnum):
+    TWO = 2
+
+
 class Item(BaseModel):
     name: str
     price: Decimal
@@ -125,6 +133,11 @@ def test_var_arguments_are_checked_too() -> None:
         encoded(open_ended, 1, "2")
     with pytest.raises(InvalidArguments, match="argument 'x'"):
         encoded(open_ended, 1, x=2)
+
+
+def test_members_of_text_and_number_enums_are_what_they_are() -> None:
+    assert encoded(plain, Count.TWO, Level.HIGH)["args"] == [2, "high"]
+    assert encoded(anything, [Count.TWO, Level.HIGH])["args"] == [[2, "high"]]
 
 
 def test_unannotated_parameters_take_any_json_and_only_json() -> None:
