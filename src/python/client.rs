@@ -90,7 +90,6 @@ impl Engine {
     }
 
     fn close_now(&self, py: Python<'_>) {
-        // What a forked child holds belongs to its parent.
         if self.is_foreign() {
             return;
         }

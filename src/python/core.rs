@@ -34,6 +34,9 @@ pub struct Core {
     work: Handle,
     bridge: Bridge,
     clock: Arc<dyn Clock>,
+    /// The process whose threads these are.
+    pid: u32,
+    asked: AtomicBool,
     closing: AtomicBool,
     generations: AtomicU64,
     /// Every pod this engine started: a thread may outlive its pod, and reports to that one.
@@ -55,11 +58,18 @@ impl Core {
             work,
             bridge,
             clock,
+            pid: std::process::id(),
+            asked: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             generations: AtomicU64::new(0),
             targets: Mutex::default(),
             watch: Mutex::default(),
         })
+    }
+
+    /// True once.
+    pub fn is_first_asked(&self) -> bool {
+        !self.asked.swap(true, Ordering::AcqRel)
     }
 
     pub fn places(&self) -> Places<'_> {
@@ -117,6 +127,10 @@ impl Core {
 
     /// The same from a thread that must not return before it is done, within limits. Needs no GIL.
     pub fn close_now(self: &Arc<Self>) {
+        // What a forked child holds of this belongs to its parent.
+        if self.pid != std::process::id() {
+            return;
+        }
         let (done, closed) = blocking::channel();
         let close = Arc::clone(self).close();
         self.work.spawn(async move {

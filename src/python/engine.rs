@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use super::answers::{Answer, Outcome};
 use super::core::Core;
@@ -83,7 +84,11 @@ impl Engine {
         }
         let config = config::with_host_name(py, &self.config)?;
         // Without the GIL: who waits for the lock must not keep the one who opens from going on.
-        py.detach(|| self.open(config)).map_err(|error| errors::of_client(py, &error))
+        let core = py.detach(|| self.open(config)).map_err(|error| errors::of_client(py, &error))?;
+        if core.is_first_asked() {
+            close_at_exit(py, &core)?;
+        }
+        Ok(core)
     }
 
     fn open(&self, config: Config) -> Result<Arc<Core>, ClientError> {
@@ -169,6 +174,19 @@ impl Drop for Engine {
             }
         }
     }
+}
+
+/// The bridge must be gone when the interpreter begins to end: until Python 3.14 that ends every
+/// other thread which then wants the GIL, by an unwinding that Rust answers with an abort.
+fn close_at_exit(py: Python<'_>, core: &Arc<Core>) -> PyResult<()> {
+    let core = Arc::downgrade(core);
+    let close =
+        PyCFunction::new_closure(py, None, None, move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
+            if let Some(core) = core.upgrade() {
+                args.py().detach(|| core.close_now());
+            }
+        })?;
+    py.import(intern!(py, "atexit"))?.call_method1(intern!(py, "register"), (close,)).map(drop)
 }
 
 pub fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {

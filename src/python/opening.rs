@@ -45,7 +45,7 @@ fn local(config: &Config) -> Result<Arc<dyn Local>, Error> {
     let folder = config.local_path.as_ref().map_or_else(state_folder, PathBuf::from).join(store);
     let random = u64::from_le_bytes(SystemDraws.bytes()[..8].try_into().expect("eight of sixteen bytes"));
     let name = format!("{}-{random:016x}", std::process::id());
-    Ok(Arc::new(LocalFiles::open(&folder, &name).map_err(|error| mendable(error, &folder))?))
+    Ok(Arc::new(LocalFiles::open(&folder, &name)?))
 }
 
 /// A name for the store, the same in every process that uses it; `None` for one that does not last.
@@ -73,23 +73,6 @@ fn state_folder() -> PathBuf {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
     state.unwrap_or_else(env::temp_dir).join("fleet_q")
-}
-
-fn mendable(error: Error, folder: &Path) -> Error {
-    match error {
-        Error::Config { message, cause } => {
-            let message = format!(
-                "the pod's own files cannot be kept in {}: {message}; set FLEET_Q_LOCAL_PATH to a folder that can be written",
-                folder.display()
-            );
-            Error::Config { message, cause }
-        }
-        other @ (Error::Unavailable { .. }
-        | Error::Unknown { .. }
-        | Error::Schema { .. }
-        | Error::Stopped
-        | Error::Internal { .. }) => other,
-    }
 }
 
 /// Fowler–Noll–Vo: the same in every version and process, which std's hashers do not promise.

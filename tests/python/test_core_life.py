@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -161,3 +163,25 @@ async def test_a_second_start_is_refused_and_harms_nothing(engine: Engine) -> No
             await engine.start(asyncio.get_running_loop(), other, other.specs(), 1)
         [step_id] = await enqueue(engine, spec("echo"))
         assert (await engine.wait(step_id, 10))["status"] == "completed"
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_process_that_closes_nothing_still_exits_well(tmp_path: Path, attempt: int) -> None:
+    left_open = (
+        "import asyncio, logging\n"
+        "from pathlib import Path\n"
+        "from core_kit import Bodies, echo, enqueue, make_engine, spec\n"
+        "logging.basicConfig(level=logging.DEBUG)\n"
+        f"engine = make_engine(Path({str(tmp_path)!r}))\n"
+        "async def main():\n"
+        "    runner = Bodies(engine, {'echo': echo})\n"
+        "    await engine.start(asyncio.get_running_loop(), runner, runner.specs(), 1)\n"
+        "    asyncio.ensure_future(engine.wait((await enqueue(engine, spec('later')))[0], None))\n"
+        "asyncio.run(main())\n"
+    )
+    paths = os.pathsep.join(sys.path)
+    ended = subprocess.run(
+        [sys.executable, "-c", left_open], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, timeout=60
+    )
+    assert ended.returncode == 0, ended.stderr.decode()
+    assert b"pod stopped" in ended.stderr
