@@ -572,11 +572,11 @@ print(time.monotonic() - began < 20, FleetQ("sqlite:///q.db", role="producer").h
     assert (done.stdout, done.returncode) == ("True pending\n", 0), done.stderr
 
 
-def test_a_child_of_a_running_pod_runs_nothing_until_it_starts_its_own(python: Script) -> None:
+def test_a_child_of_a_running_pod_is_told_how_to_fork_and_never_hangs(python: Script) -> None:
     done = python(
         """
 import asyncio, os, warnings
-from fleet_q import FleetQ
+from fleet_q import ConfigError, FleetQ
 warnings.simplefilter("ignore")  # Python 3.12 warns of forks beside threads; that is what this is about
 fq = FleetQ("sqlite:///q.db", local_path="local")
 
@@ -584,16 +584,15 @@ fq = FleetQ("sqlite:///q.db", local_path="local")
 async def double(x: int) -> int:
     return 2 * x
 
-async def serve(x):
-    async with fq:
-        return await (await double.enqueue(x)).result(timeout=20)
-
 def child():
     # As a prefork server's worker would: the parent's loop is not ours.
     asyncio.set_event_loop(None)
     asyncio.events._set_running_loop(None)
-    status = fq.health()["status"]
-    print(status, asyncio.run(serve(3)), flush=True)
+    print(fq.health()["status"], flush=True)
+    try:
+        double.enqueue_sync(3)
+    except ConfigError as error:
+        print("spawn" in str(error), "fork" in str(error), flush=True)
     os._exit(0)
 
 async def main():
@@ -607,4 +606,34 @@ async def main():
 asyncio.run(main())
 """
     )
-    assert (done.stdout, done.returncode) == ("not started 6\n0 8\n", 0), done.stderr
+    assert (done.stdout, done.returncode) == ("not started\nTrue True\n0 8\n", 0), done.stderr
+
+
+def test_a_child_forked_before_the_first_use_or_after_the_close_serves(python: Script) -> None:
+    done = python(
+        """
+import asyncio, os
+from fleet_q import FleetQ
+fq = FleetQ("sqlite:///q.db", local_path="local")
+
+@fq.task
+async def double(x: int) -> int:
+    return 2 * x
+
+async def serve(x):
+    async with fq:
+        return await (await double.enqueue(x)).result(timeout=20)
+
+def in_child(x):
+    pid = os.fork()
+    if pid == 0:
+        print(asyncio.run(serve(x)), flush=True)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+print(in_child(1), flush=True)
+print(asyncio.run(serve(2)), flush=True)
+print(in_child(3), flush=True)
+"""
+    )
+    assert (done.stdout, done.returncode) == ("2\n0\n4\n6\n0\n", 0), done.stderr

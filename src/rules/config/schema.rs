@@ -96,7 +96,7 @@ impl Setting {
 pub const PREFIX: &str = "FLEET_Q_";
 
 /// Variables of ours that configure tests and benchmarks, not pods.
-pub const TOLERATED: &[&str] = &["FLEET_Q_TEST_", "FLEET_Q_BENCH_"];
+pub const TOLERATED: &[&str] = &["FLEET_Q_TEST_", "FLEET_Q_BENCH_", "FLEET_Q_DEMO_"];
 
 /// The schemes of `URL`, each with the store it opens and an example.
 pub const SCHEMES: &[(&str, StoreKind, &str)] = &[

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::errors;
+use super::fork::Counted;
 use crate::rules::time::Millis;
 use crate::store::error::{Error, Result};
 
@@ -27,7 +28,11 @@ const OPEN_ROUNDS: u32 = 250;
 const STATEMENTS_KEPT: usize = 64;
 const WAL_SIZE_LIMIT: i64 = 64 << 20;
 
-pub(super) fn open_file(path: &Path, role: Role) -> Result<Connection> {
+pub(super) fn open_file(path: &Path, role: Role) -> Result<Counted> {
+    Counted::open(|| open_uncounted(path, role))
+}
+
+fn open_uncounted(path: &Path, role: Role) -> Result<Connection> {
     check_path(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|e| unusable(path, e))?;
@@ -41,10 +46,12 @@ pub(super) fn open_file(path: &Path, role: Role) -> Result<Connection> {
     Ok(conn)
 }
 
-pub(super) fn open_memory() -> Result<Connection> {
-    let conn = Connection::open_in_memory()?;
-    set_up(&conn, Role::Work)?;
-    Ok(conn)
+pub(super) fn open_memory() -> Result<Counted> {
+    Counted::open(|| {
+        let conn = Connection::open_in_memory()?;
+        set_up(&conn, Role::Work)?;
+        Ok(conn)
+    })
 }
 
 /// How many rounds of waiting for a lock make up `busy_timeout`.

@@ -10,6 +10,7 @@ mod cycle;
 mod enqueue;
 mod errors;
 mod finish;
+mod fork;
 mod leader;
 mod local;
 mod migrate;
@@ -24,12 +25,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 
 pub use self::local::LocalFiles;
 
 use self::connection::Role;
 use self::errors::partly;
+use self::fork::Counted;
 use self::turn::{Gate, Turn};
 use self::worker::{Begin, Options, ROWS_PER_TRANSACTION, Worker};
 use super::Store;
@@ -107,7 +108,7 @@ impl SqliteStore {
     }
 }
 
-fn start(name: &'static str, conn: Connection, options: &SqliteOptions, turn: Turn) -> Result<Worker> {
+fn start(name: &'static str, conn: Counted, options: &SqliteOptions, turn: Turn) -> Result<Worker> {
     let lock_rounds = connection::lock_rounds(options.busy_timeout);
     Worker::start(conn, Options { name, clock: options.clock.clone(), lock_rounds, turn })
 }

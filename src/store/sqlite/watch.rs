@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::connection::{Role, open_file};
+use super::fork::Counted;
 use crate::rules::time::Millis;
 
 /// How soon another process's commit is seen. One look reads a counter in shared memory.
@@ -81,7 +82,7 @@ impl Drop for Wakes {
     }
 }
 
-fn start(conn: Connection, hint: Arc<watch::Sender<u64>>) -> Option<Watcher> {
+fn start(conn: Counted, hint: Arc<watch::Sender<u64>>) -> Option<Watcher> {
     let stop = Arc::new(Stop::default());
     let asked = Arc::clone(&stop);
     let thread = std::thread::Builder::new()

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, named_params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::errors;
+use super::fork::Counted;
 use super::turn::Turn;
 use crate::rules::time::Timestamp;
 use crate::store::clock::DatabaseClock;
@@ -63,7 +64,7 @@ struct Job {
 }
 
 impl Worker {
-    pub fn start(conn: Connection, options: Options) -> Result<Self> {
+    pub fn start(conn: Counted, options: Options) -> Result<Self> {
         let (sender, queue) = mpsc::channel(QUEUE_LENGTH);
         let (end, ended) = oneshot::channel();
         let thread = std::thread::Builder::new()
@@ -158,7 +159,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 struct Thread {
-    conn: Connection,
+    conn: Counted,
     options: Options,
     queue: mpsc::Receiver<Job>,
 }

@@ -14,6 +14,7 @@ use rusqlite::{Connection, named_params};
 use self::files::{Place, Tried};
 use super::connection::{self, Role};
 use super::errors::internal;
+use super::fork::Counted;
 use super::turn::Turn;
 use super::worker::{Begin, Options, Worker};
 use crate::rules::step::Claim;
@@ -144,7 +145,7 @@ impl Local for LocalFiles {
 }
 
 /// The journal of a process that is gone.
-struct Journal(Connection);
+struct Journal(Counted);
 
 impl Journal {
     fn open(path: &Path) -> Result<Self> {
