@@ -458,33 +458,6 @@ async def test_a_producer_is_no_pod(make: MakeFleetQ) -> None:
         assert await fq.pods() == []
 
 
-def test_a_forked_child_makes_its_own_engine(python: Script) -> None:
-    done = python(
-        """
-import asyncio, os, sys
-from fleet_q import FleetQ
-fq = FleetQ("sqlite:///q.db", local_path="local")
-
-@fq.task
-async def double(x: int) -> int:
-    return 2 * x
-
-async def serve():
-    async with fq:
-        return await (await double.enqueue(4)).result(timeout=20)
-
-before = double.enqueue_sync(1)
-pid = os.fork()
-if pid == 0:
-    print(double.enqueue_sync(2).status_sync(), asyncio.run(serve()), flush=True)
-    sys.exit(0)
-_, code = os.waitpid(pid, 0)
-print(os.waitstatus_to_exitcode(code), before.status_sync())
-"""
-    )
-    assert (done.stdout, done.returncode) == ("pending 8\n0 completed\n", 0), done.stderr
-
-
 def test_run_drains_on_a_signal(python: Script) -> None:
     done = python(
         """

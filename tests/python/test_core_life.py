@@ -119,7 +119,8 @@ def test_a_forked_child_gets_an_error_not_a_hang(engine: Engine, tmp_path: Path)
                     call()
             engine.close_now()
             own = make_engine(tmp_path)
-            own.enqueue_sync([spec("t")])
+            with pytest.raises(ConfigError, match="forked"):
+                own.enqueue_sync([spec("t")])
             own.close_now()
             status = 0
         finally:
