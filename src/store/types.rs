@@ -301,6 +301,14 @@ pub struct Search {
     pub limit: u32,
 }
 
+/// How much this process has asked of a store so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub statements: u64,
+    /// Transactions that were committed, those that only read included.
+    pub commits: u64,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Steps by queue, then state; combinations without steps are absent.
