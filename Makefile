@@ -23,13 +23,14 @@ WHEEL_DIR := dist
 RUST_SOURCES := Cargo.toml Cargo.lock $(wildcard build.rs) $(shell find src -type f)
 PYTHON_SOURCES := pyproject.toml README.md LICENSE $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 SEEDS ?= 1000
+VERSIONS ?= short
 
 # What `make test` runs, in this order; each name is a target below.
-SUITES := fmt-check clippy test-rust wheel ruff mypy stubtest pyright test-python test-docs pip-check
+SUITES := fmt-check clippy test-rust wheel ruff mypy stubtest pyright test-python test-versions test-docs pip-check
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: $(VENV)/.installed ## Run the FastAPI demo: real work, submitted over HTTP, on SQLite
@@ -50,6 +51,11 @@ test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
 	$(PY) -m pytest -m docs $(FILTER)
+
+# One wheel on the Pythons that are here, found by name or by pyenv. VERSIONS=full runs all tests of the surface.
+.PHONY: test-versions
+test-versions: $(VENV)/.installed ## Test the wheel on Python 3.10 to 3.13, with asyncio and uvloop; VERSIONS=full
+	$(PY) scripts/versions.py $(WHEEL_DIR)/*.whl $(CACHE)/versions $(VERSIONS)
 
 .PHONY: sim
 sim: ## Simulate fleets under many seeds; SEEDS=n (default 1000)

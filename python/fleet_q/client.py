@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from ._core import Engine
 from .exceptions import Stopped
+from .loops import running_loop
 from .settings import environment
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Client:
 
     async def enqueue(self, specs: Sequence[JobSpec]) -> list[str]:
         """Store steps; gives their ids in order, after the commit."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         future: asyncio.Future[list[str]] = loop.create_future()
         self.engine().enqueue(specs, loop, future)
         return await future

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from .exceptions import ConfigError
+from .loops import running_loop
 from .runner import Runner
 from .signals import heard
 
@@ -40,7 +41,7 @@ class Life:
 
     async def start(self) -> str | None:
         """Start; gives the pod id, or None for a producer, which is no pod."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         self._refuse_second_start(loop)
         engine = self._client.open()
         if self._client.settings["role"] == "producer":
@@ -61,7 +62,7 @@ class Life:
             self._running = None
             await self._client.close()
             return
-        if running.loop is not asyncio.get_running_loop():
+        if running.loop is not running_loop():
             raise ConfigError("this FleetQ was started on another event loop; stop it there")
         if self._client.closed:
             return
