@@ -24,6 +24,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(wildcard build.rs) $(shell find src -typ
 PYTHON_SOURCES := pyproject.toml README.md LICENSE $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 SEEDS ?= 1000
 VERSIONS ?= short
+BENCH := $(CACHE)/bench
 
 # What `make test` runs, in this order; each name is a target below.
 SUITES := fmt-check clippy test-rust wheel ruff mypy stubtest pyright test-python test-versions test-docs pip-check
@@ -56,6 +57,11 @@ test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples 
 .PHONY: test-versions
 test-versions: $(VENV)/.installed ## Test the wheel on Python 3.10 to 3.13, with asyncio and uvloop; VERSIONS=full
 	$(PY) scripts/versions.py $(WHEEL_DIR)/*.whl $(CACHE)/versions $(VERSIONS)
+
+# Optimised for long, so once; in an environment of its own, for it must not replace what the tests run.
+.PHONY: bench
+bench: $(BENCH)/.installed ## Measure on SQLite beside huey, raquel and a bare loop (6 min); BENCH_QUICK=1 (1 min)
+	BENCH_CACHE=$(BENCH) $(BENCH)/venv/bin/python benches/run.py
 
 .PHONY: sim
 sim: ## Simulate fleets under many seeds; SEEDS=n (default 1000)
@@ -131,6 +137,14 @@ $(VENV)/.installed: $(RUST_SOURCES) $(PYTHON_SOURCES) | $(VENV)/.build
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin build --profile ci --locked --quiet --interpreter $(PY) --out $(WHEEL_DIR)
 	$(PY) -m pip install --quiet --find-links $(WHEEL_DIR) "$$(echo $(WHEEL_DIR)/*.whl)[fastapi]"
 	$(PY) -m pip install --quiet --force-reinstall --no-deps $(WHEEL_DIR)/*.whl
+	@touch $@
+
+$(BENCH)/.installed: $(RUST_SOURCES) $(PYTHON_SOURCES) | $(VENV)/.build
+	@rm -rf $(BENCH)/dist
+	@scripts/own-target
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin build --release --locked --quiet --interpreter $(PY) --out $(BENCH)/dist
+	$(PY) -m venv --clear $(BENCH)/venv
+	$(BENCH)/venv/bin/python -m pip install --quiet $(BENCH)/dist/*.whl
 	@touch $@
 
 $(VENV)/.tools: requirements-dev.txt | $(VENV)/.build
