@@ -21,7 +21,7 @@ Each figure is the median of {times} runs, with least and most in brackets; comp
 
 READING = """
 ## How to read it
-- **enqueue** is one process: *one by one* waits for each step, *100 callers* are coroutines that each wait for their own.
+- **enqueue** is one process: *one by one* waits for each step, *100 callers* are coroutines that each wait too.
 - **drain** is a backlog of steps that do nothing, from the first body's begin until the last outcome is stored.
   For huey and raquel it ends at the last body's begin.
 - **latency** is milliseconds from before `enqueue` to the body's first line in an idle worker of another process.

@@ -46,7 +46,7 @@ class Run:
             list(map(str, command)), env=self._environment, cwd=INSIDE, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            raise BenchError(f"{' '.join(map(str, command[1:]))}: {done.stderr[-800:]}")
+            raise BenchError(f"{' '.join(map(str, command[1:]))}: {_reason(done.stderr)}")
         return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
 
     @contextmanager
@@ -80,8 +80,8 @@ class Run:
                 seen, moved = now, time.monotonic()
             ended = any(worker.poll() is not None for worker in self._workers)
             if ended or time.monotonic() - moved > STALLED_S:
-                log = (self.folder / "workers.log").read_text(errors="replace")[-800:]
-                raise BenchError(f"{'a worker ended' if ended else 'stalled'} at {now} of {goal}: {log}")
+                log = (self.folder / "workers.log").read_text(errors="replace")
+                raise BenchError(f"{'a worker ended' if ended else 'stalled'} at {now} of {goal}: {_reason(log)}")
             time.sleep(0.01)
 
     def rss_mib(self) -> float:
@@ -97,6 +97,12 @@ class Run:
         except subprocess.TimeoutExpired:
             worker.kill()
             worker.wait()
+
+
+def _reason(said: str) -> str:
+    """Pick the line that names the error: a page has no room for a traceback."""
+    lines = said.strip().splitlines() or ["it said nothing"]
+    return next((line for line in reversed(lines) if "Error" in line), lines[-1])
 
 
 def _rss_mib(pid: int) -> float:
