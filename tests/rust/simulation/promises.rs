@@ -36,6 +36,7 @@ async fn enqueue_many(world: &mut World, task: &str, count: usize) -> Vec<StepId
     ids
 }
 
+/// P10.
 #[test]
 fn p10_a_stop_gives_back_what_runs_and_spends_no_retry() {
     virtual_time(async {
@@ -52,6 +53,7 @@ fn p10_a_stop_gives_back_what_runs_and_spends_no_retry() {
     });
 }
 
+/// P10.
 #[test]
 fn p10_a_thread_step_goes_back_only_when_its_body_returned() {
     virtual_time(async {
@@ -67,6 +69,7 @@ fn p10_a_thread_step_goes_back_only_when_its_body_returned() {
     });
 }
 
+/// P10.
 #[test]
 fn p10_the_last_act_before_exit_gives_thread_steps_back() {
     virtual_time(async {
@@ -78,6 +81,7 @@ fn p10_the_last_act_before_exit_gives_thread_steps_back() {
     });
 }
 
+/// P12.
 #[test]
 fn p12_outcomes_of_an_outage_are_delivered_and_nothing_runs_twice() {
     virtual_time(async {
@@ -96,6 +100,7 @@ fn p12_outcomes_of_an_outage_are_delivered_and_nothing_runs_twice() {
     });
 }
 
+/// P8.
 #[test]
 fn p8_a_pod_without_beats_ends_what_it_runs_and_gives_it_back_unspent() {
     virtual_time(async {
@@ -112,6 +117,7 @@ fn p8_a_pod_without_beats_ends_what_it_runs_and_gives_it_back_unspent() {
     });
 }
 
+/// P3.
 #[test]
 fn p3_a_pod_that_was_away_too_long_registers_anew_and_its_late_outcome_is_dropped() {
     virtual_time(async {
@@ -132,6 +138,7 @@ fn p3_a_pod_that_was_away_too_long_registers_anew_and_its_late_outcome_is_droppe
     });
 }
 
+/// P6.
 #[test]
 fn p6_orphans_are_pending_again_within_the_bound() {
     virtual_time(async {
@@ -158,6 +165,7 @@ fn p6_orphans_are_pending_again_within_the_bound() {
     });
 }
 
+/// P14.
 #[test]
 fn p14_a_step_that_kills_its_pod_fails_and_its_neighbours_lose_nothing() {
     virtual_time(async {
@@ -260,6 +268,7 @@ fn a_paused_queue_rests_until_it_is_resumed() {
     });
 }
 
+/// P2.
 #[test]
 fn p2_pods_share_the_work_and_run_each_step_once() {
     virtual_time(async {
