@@ -114,11 +114,9 @@ impl Inner {
                 (events, pause) = (self.events.subscribe(), PAUSE_MIN);
                 continue;
             }
-            for page in ids.chunks(IDS_MAX) {
-                self.look(page).await;
-            }
-            let ended_here = self.rest(pause, &mut events).await;
-            pause = if ended_here { PAUSE_MIN } else { Millis(pause.0 * 3 / 2).min(PAUSE_MAX) };
+            self.look(&ids).await;
+            let quiet = self.hear_ends(pause, &mut events).await;
+            pause = if quiet { Millis(pause.0 * 3 / 2).min(PAUSE_MAX) } else { PAUSE_MIN };
         }
     }
 
@@ -133,6 +131,12 @@ impl Inner {
     }
 
     async fn look(&self, ids: &[StepId]) {
+        for page in ids.chunks(IDS_MAX) {
+            self.look_at(page).await;
+        }
+    }
+
+    async fn look_at(&self, ids: &[StepId]) {
         let answer = with_deadline(self.statement_timeout, "get", self.store.get(ids)).await;
         // While the store is away the waiters' own timeouts decide.
         let Ok(steps) = answer else { return };
@@ -152,20 +156,31 @@ impl Inner {
         }
     }
 
-    /// Waits for the pause, or for an end in this process; says whether it was an end.
-    async fn rest(&self, pause: Millis, events: &mut broadcast::Receiver<Event>) -> bool {
+    /// Looks at steps that end in this process until the pause is over; says whether none did.
+    async fn hear_ends(&self, pause: Millis, events: &mut broadcast::Receiver<Event>) -> bool {
+        let mut quiet = true;
         let pause = tokio::time::sleep(pause.as_duration());
         tokio::pin!(pause);
         loop {
             tokio::select! {
                 biased;
-                () = &mut pause => return false,
-                event = events.recv() => match event {
-                    Ok(Event::Finished { .. }) | Err(broadcast::error::RecvError::Lagged(_)) => return true,
-                    Ok(_) => {}
-                    Err(broadcast::error::RecvError::Closed) => return false,
-                },
+                () = &mut pause => return quiet,
+                event = events.recv() => {
+                    // What is missed here, because it lagged behind, the next full look finds.
+                    let more = std::iter::from_fn(|| events.try_recv().ok());
+                    let ended = self.waited_for(event.into_iter().chain(more));
+                    if !ended.is_empty() {
+                        quiet = false;
+                        self.look(&ended).await;
+                    }
+                }
             }
         }
+    }
+
+    fn waited_for(&self, events: impl Iterator<Item = Event>) -> Vec<StepId> {
+        let ended: Vec<StepId> = events.filter_map(|event| event.finally_ended()).collect();
+        let waiting = lock(&self.waiting);
+        ended.into_iter().filter(|id| waiting.steps.contains_key(id)).collect()
     }
 }
