@@ -102,6 +102,7 @@ impl Inner {
     }
 
     async fn run(self: Arc<Self>) {
+        let _clears = ClearsWhenDropped(self.clone());
         let mut events = self.events.subscribe();
         let mut pause = PAUSE_MIN;
         loop {
@@ -182,5 +183,16 @@ impl Inner {
         let ended: Vec<StepId> = events.filter_map(|event| event.finally_ended()).collect();
         let waiting = lock(&self.waiting);
         ended.into_iter().filter(|id| waiting.steps.contains_key(id)).collect()
+    }
+}
+
+/// If the reader dies of a panic, waiters learn it and the next one starts a new reader.
+struct ClearsWhenDropped(Arc<Inner>);
+
+impl Drop for ClearsWhenDropped {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.0.waiting);
+        waiting.running = false;
+        waiting.steps.clear();
     }
 }

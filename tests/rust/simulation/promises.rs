@@ -308,3 +308,18 @@ fn a_step_enqueued_by_an_idle_pod_is_handed_off_without_a_claim() {
         assert!(begun <= 1 && world.checker.cycles() - before <= 2, "one call records its end");
     });
 }
+
+/// P4.
+#[test]
+fn a_panic_in_a_loop_strands_no_step() {
+    virtual_time(async {
+        let mut world = world(1).await;
+        world.sky.strike();
+        let ids = enqueue_many(&mut world, "sure", 20).await;
+        world.settle().await;
+        let mut runs: Vec<u32> = ids.iter().map(|id| world.runs_of(*id)).collect();
+        runs.sort_unstable();
+        assert_eq!((runs.first(), world.verdict().await), (Some(&1), Vec::<String>::new()));
+        assert!(runs.last() > Some(&1), "what the dead loop carried ran again");
+    });
+}
