@@ -116,6 +116,7 @@ impl Lane {
 
     /// Writes what gathered while the previous insert was under way; no timer.
     async fn run(self: Arc<Self>) {
+        let _clears = ClearsWhenDropped(self.clone());
         loop {
             let group = self.take();
             if group.is_empty() {
@@ -174,6 +175,17 @@ impl Lane {
             // A caller that was cancelled no longer listens; its steps are stored all the same.
             let _ = answer.send(Ok(own));
         }
+    }
+}
+
+/// If the writer dies of a panic, callers learn it and the next one starts a new writer.
+struct ClearsWhenDropped(Arc<Lane>);
+
+impl Drop for ClearsWhenDropped {
+    fn drop(&mut self) {
+        let mut gathered = lock(&self.0.gathered);
+        gathered.running = false;
+        gathered.waiting.clear();
     }
 }
 

@@ -127,6 +127,18 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The step that became final, if this says so.
+    pub fn finally_ended(&self) -> Option<StepId> {
+        if let Self::Finished { claim, to, .. } = self
+            && to.is_final()
+        {
+            return Some(claim.step_id);
+        }
+        None
+    }
+}
+
 /// Where events go.
 #[derive(Clone, Debug)]
 pub struct Events(broadcast::Sender<Event>);

@@ -102,6 +102,7 @@ impl Inner {
     }
 
     async fn run(self: Arc<Self>) {
+        let _clears = ClearsWhenDropped(self.clone());
         let mut events = self.events.subscribe();
         let mut pause = PAUSE_MIN;
         loop {
@@ -114,11 +115,9 @@ impl Inner {
                 (events, pause) = (self.events.subscribe(), PAUSE_MIN);
                 continue;
             }
-            for page in ids.chunks(IDS_MAX) {
-                self.look(page).await;
-            }
-            let ended_here = self.rest(pause, &mut events).await;
-            pause = if ended_here { PAUSE_MIN } else { Millis(pause.0 * 3 / 2).min(PAUSE_MAX) };
+            self.look(&ids).await;
+            let quiet = self.hear_ends(pause, &mut events).await;
+            pause = if quiet { Millis(pause.0 * 3 / 2).min(PAUSE_MAX) } else { PAUSE_MIN };
         }
     }
 
@@ -133,6 +132,12 @@ impl Inner {
     }
 
     async fn look(&self, ids: &[StepId]) {
+        for page in ids.chunks(IDS_MAX) {
+            self.look_at(page).await;
+        }
+    }
+
+    async fn look_at(&self, ids: &[StepId]) {
         let answer = with_deadline(self.statement_timeout, "get", self.store.get(ids)).await;
         // While the store is away the waiters' own timeouts decide.
         let Ok(steps) = answer else { return };
@@ -152,20 +157,42 @@ impl Inner {
         }
     }
 
-    /// Waits for the pause, or for an end in this process; says whether it was an end.
-    async fn rest(&self, pause: Millis, events: &mut broadcast::Receiver<Event>) -> bool {
+    /// Looks at steps that end in this process until the pause is over; says whether none did.
+    async fn hear_ends(&self, pause: Millis, events: &mut broadcast::Receiver<Event>) -> bool {
+        let mut quiet = true;
         let pause = tokio::time::sleep(pause.as_duration());
         tokio::pin!(pause);
         loop {
             tokio::select! {
                 biased;
-                () = &mut pause => return false,
-                event = events.recv() => match event {
-                    Ok(Event::Finished { .. }) | Err(broadcast::error::RecvError::Lagged(_)) => return true,
-                    Ok(_) => {}
-                    Err(broadcast::error::RecvError::Closed) => return false,
-                },
+                () = &mut pause => return quiet,
+                event = events.recv() => {
+                    // What is missed here, because it lagged behind, the next full look finds.
+                    let more = std::iter::from_fn(|| events.try_recv().ok());
+                    let ended = self.waited_for(event.into_iter().chain(more));
+                    if !ended.is_empty() {
+                        quiet = false;
+                        self.look(&ended).await;
+                    }
+                }
             }
         }
+    }
+
+    fn waited_for(&self, events: impl Iterator<Item = Event>) -> Vec<StepId> {
+        let ended: Vec<StepId> = events.filter_map(|event| event.finally_ended()).collect();
+        let waiting = lock(&self.waiting);
+        ended.into_iter().filter(|id| waiting.steps.contains_key(id)).collect()
+    }
+}
+
+/// If the reader dies of a panic, waiters learn it and the next one starts a new reader.
+struct ClearsWhenDropped(Arc<Inner>);
+
+impl Drop for ClearsWhenDropped {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.0.waiting);
+        waiting.running = false;
+        waiting.steps.clear();
     }
 }

@@ -49,6 +49,7 @@ pub(crate) struct WorkLoop {
 impl WorkLoop {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         let now = core.clock.monotonic();
+        lock(&core.desk).give_back_stranded();
         let mut wakes = core.store.wake_ups();
         wakes.mark_unchanged();
         Self {

@@ -1,5 +1,6 @@
 //! The desk's stops: who is told to end, whose claim is given back or lost, and what a deadline does.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Body, Desk, Held, Hold};
@@ -58,6 +59,15 @@ impl Desk {
     pub(crate) fn give_all_back(&mut self) {
         self.closed = true;
         for slot in self.slots_where(|held| held.hold == Hold::Ours) {
+            self.close_claim(slot, Closing::GiveBack);
+        }
+    }
+
+    /// Gives back what was on its way with a call that never came back, because its loop died. The
+    /// fence answers `lost` where the outcome had been recorded after all.
+    pub(crate) fn give_back_stranded(&mut self) {
+        let queued: BTreeSet<Claim> = self.queued().collect();
+        for slot in self.slots_where(|held| held.hold == Hold::Ending && !queued.contains(&held.claim)) {
             self.close_claim(slot, Closing::GiveBack);
         }
     }

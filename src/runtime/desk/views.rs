@@ -21,9 +21,13 @@ impl Desk {
 
     /// Claims that the store should show as this pod's: held, or with an outcome on its way.
     pub(crate) fn claims(&self) -> BTreeSet<Claim> {
-        let queued = self.finishes.iter().map(|outgoing| outgoing.finish.claim);
+        self.slot_of.keys().copied().chain(self.queued()).collect()
+    }
+
+    /// Claims with an outcome or a release that waits for the next call.
+    pub(super) fn queued(&self) -> impl Iterator<Item = Claim> {
         let back = self.releases.iter().map(|(_, claim)| *claim);
-        self.slot_of.keys().copied().chain(queued).chain(back).collect()
+        self.finishes.iter().map(|outgoing| outgoing.finish.claim).chain(back)
     }
 
     /// Claims whose loss would be news: held and nothing on its way.

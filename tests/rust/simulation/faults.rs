@@ -33,15 +33,28 @@ pub struct Sky {
     weather: Mutex<Weather>,
     /// One for each link, rung in order: one channel for all would wake its waiters in an order of its own.
     bells: Mutex<Vec<watch::Sender<u64>>>,
+    strike: Mutex<bool>,
 }
 
 impl Sky {
     pub fn new(weather: Weather) -> Arc<Self> {
-        Arc::new(Self { weather: Mutex::new(weather), bells: Mutex::default() })
+        Arc::new(Self { weather: Mutex::new(weather), bells: Mutex::default(), strike: Mutex::default() })
     }
 
     pub fn turn(&self, weather: Weather) {
         *self.weather.lock().expect("no panic under the sky") = weather;
+    }
+
+    /// The next call that carries an outcome panics.
+    pub fn strike(&self) {
+        *self.strike.lock().expect("no panic under the sky") = true;
+    }
+
+    fn strikes(&self, call: &Cycle) -> bool {
+        let mut strike = self.strike.lock().expect("no panic under the sky");
+        let hit = *strike && !call.finishes.is_empty();
+        *strike &= !hit;
+        hit
     }
 
     fn bell(&self) -> watch::Receiver<u64> {
@@ -132,6 +145,7 @@ impl Store for Link {
 
     async fn cycle(&self, call: &Cycle) -> Result<CycleReply> {
         self.outbound().await?;
+        assert!(!self.sky.strikes(call), "a planted panic");
         let reply = self.store.cycle(&self.defect.tamper(call, &self.checker)).await?;
         self.checker.saw_cycle(call, &reply);
         let answer = self.inbound(reply).await;

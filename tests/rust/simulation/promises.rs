@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fleet_q::rules::state::State;
 use fleet_q::rules::step::StepId;
 use fleet_q::rules::time::Millis;
+use fleet_q::runtime::Request;
 use fleet_q::store::{Control, Due, Step};
 
 use super::body::STUCK_MS;
@@ -36,6 +37,7 @@ async fn enqueue_many(world: &mut World, task: &str, count: usize) -> Vec<StepId
     ids
 }
 
+/// P10.
 #[test]
 fn p10_a_stop_gives_back_what_runs_and_spends_no_retry() {
     virtual_time(async {
@@ -52,6 +54,7 @@ fn p10_a_stop_gives_back_what_runs_and_spends_no_retry() {
     });
 }
 
+/// P10.
 #[test]
 fn p10_a_thread_step_goes_back_only_when_its_body_returned() {
     virtual_time(async {
@@ -67,6 +70,7 @@ fn p10_a_thread_step_goes_back_only_when_its_body_returned() {
     });
 }
 
+/// P10.
 #[test]
 fn p10_the_last_act_before_exit_gives_thread_steps_back() {
     virtual_time(async {
@@ -78,6 +82,7 @@ fn p10_the_last_act_before_exit_gives_thread_steps_back() {
     });
 }
 
+/// P12.
 #[test]
 fn p12_outcomes_of_an_outage_are_delivered_and_nothing_runs_twice() {
     virtual_time(async {
@@ -96,6 +101,7 @@ fn p12_outcomes_of_an_outage_are_delivered_and_nothing_runs_twice() {
     });
 }
 
+/// P8.
 #[test]
 fn p8_a_pod_without_beats_ends_what_it_runs_and_gives_it_back_unspent() {
     virtual_time(async {
@@ -112,6 +118,7 @@ fn p8_a_pod_without_beats_ends_what_it_runs_and_gives_it_back_unspent() {
     });
 }
 
+/// P3.
 #[test]
 fn p3_a_pod_that_was_away_too_long_registers_anew_and_its_late_outcome_is_dropped() {
     virtual_time(async {
@@ -132,6 +139,7 @@ fn p3_a_pod_that_was_away_too_long_registers_anew_and_its_late_outcome_is_droppe
     });
 }
 
+/// P6.
 #[test]
 fn p6_orphans_are_pending_again_within_the_bound() {
     virtual_time(async {
@@ -158,6 +166,7 @@ fn p6_orphans_are_pending_again_within_the_bound() {
     });
 }
 
+/// P14.
 #[test]
 fn p14_a_step_that_kills_its_pod_fails_and_its_neighbours_lose_nothing() {
     virtual_time(async {
@@ -260,6 +269,7 @@ fn a_paused_queue_rests_until_it_is_resumed() {
     });
 }
 
+/// P2.
 #[test]
 fn p2_pods_share_the_work_and_run_each_step_once() {
     virtual_time(async {
@@ -297,5 +307,36 @@ fn a_step_enqueued_by_an_idle_pod_is_handed_off_without_a_claim() {
         world.pass(400).await;
         assert_eq!((world.checker.handed(), world.step(id).await.state), (1, State::Completed));
         assert!(begun <= 1 && world.checker.cycles() - before <= 2, "one call records its end");
+    });
+}
+
+/// P4.
+#[test]
+fn a_panic_in_a_loop_strands_no_step() {
+    virtual_time(async {
+        let mut world = world(1).await;
+        world.sky.strike();
+        let ids = enqueue_many(&mut world, "sure", 20).await;
+        world.settle().await;
+        let mut runs: Vec<u32> = ids.iter().map(|id| world.runs_of(*id)).collect();
+        runs.sort_unstable();
+        assert_eq!((runs.first(), world.verdict().await), (Some(&1), Vec::<String>::new()));
+        assert!(runs.last() > Some(&1), "what the dead loop carried ran again");
+    });
+}
+
+/// P9.
+#[test]
+fn p9_a_batch_starts_in_the_order_it_was_enqueued() {
+    virtual_time(async {
+        let mut world = world(1).await;
+        let requests = (0..8).map(|_| Request { priority: 0, ..world.request_of("sure") }).collect();
+        let answers = world.client().enqueue(requests).await.expect("the weather is fine");
+        let ids: Vec<StepId> = answers.into_iter().map(|id| id.expect("a good request")).collect();
+        world.accepted.extend(&ids);
+        world.settle().await;
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        assert_eq!(ids, sorted, "one producer's ids sort as they were minted");
     });
 }
