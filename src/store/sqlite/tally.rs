@@ -20,6 +20,7 @@ pub(super) fn read() -> Tally {
     Tally { statements: STATEMENTS.load(Ordering::Relaxed), commits: COMMITS.load(Ordering::Relaxed) }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the signature of the hook")]
 fn note(event: TraceEvent<'_>) {
     if let TraceEvent::Stmt(_, sql) = event {
         STATEMENTS.fetch_add(1, Ordering::Relaxed);
