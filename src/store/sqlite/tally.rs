@@ -24,7 +24,7 @@ pub(super) fn read() -> Tally {
 fn note(event: TraceEvent<'_>) {
     if let TraceEvent::Stmt(_, sql) = event {
         STATEMENTS.fetch_add(1, Ordering::Relaxed);
-        if sql == "COMMIT" {
+        if sql.trim() == "COMMIT" {
             COMMITS.fetch_add(1, Ordering::Relaxed);
         }
     }
