@@ -57,6 +57,8 @@ impl Engine {
         self.block(py, |client| async move { client.enqueue(requests).await.map(Answer::Stored) })
     }
 
+    #[pyo3(signature = (r#loop, runner, tasks, threads, processes = 1))]
+    #[allow(clippy::too_many_arguments, reason = "each is an argument of the Python method")]
     fn start<'py>(
         &self,
         py: Python<'py>,

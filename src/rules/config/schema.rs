@@ -139,7 +139,7 @@ pub const SCHEMA: &[Setting] = &[
         name: "MAX_CRASHES",
         kind: Kind::Count { min: 1, max: 1000 },
         preset: Preset::Fixed("3"),
-        doc: "After how many deaths of its pod a step gets its last chance, alone.",
+        doc: "After how many deaths of its pod or its process a step gets its last chance, alone.",
     },
     Setting {
         name: "SHUTDOWN_GRACE",

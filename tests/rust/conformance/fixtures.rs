@@ -140,7 +140,8 @@ pub fn crash() -> Outcome {
 /// One outcome of each kind.
 pub fn outcomes() -> [Outcome; 6] {
     let snooze = Outcome::Snooze { delay: Millis(1000) };
-    [complete(), retry(1000), fail(), snooze, crash(), Outcome::Cancel { error: None }]
+    // The crash last: it makes its step due again at once.
+    [complete(), retry(1000), fail(), snooze, Outcome::Cancel { error: None }, crash()]
 }
 
 pub fn names(names: &[&str]) -> Arc<[Arc<str>]> {
