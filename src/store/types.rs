@@ -137,6 +137,12 @@ pub enum Outcome {
     Snooze {
         delay: Millis,
     },
+    /// The process that ran the body died under it: one crash more, no retry spent. To `pending`;
+    /// `failed` if `crash_count` had reached `max_crashes` before; `cancelled` if that was requested.
+    Crash {
+        error: ErrorEntry,
+        max_crashes: u32,
+    },
     /// The body stopped because it was asked to.
     Cancel {
         error: Option<ErrorEntry>,

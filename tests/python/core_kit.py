@@ -62,6 +62,9 @@ class Bodies:
             return (job.slot, "stopped", None, None)
         return self.bodies[job.task](job)
 
+    def stop_processes(self, stops: list[tuple[int, StopReason]]) -> None:
+        """None of its bodies is in a process."""
+
     def pong(self, token: int) -> None:
         self.engine.pong(token)
 

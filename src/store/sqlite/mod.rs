@@ -154,7 +154,7 @@ impl Store for SqliteStore {
             reply = latest;
         }
         let runs_again = call.finishes.iter().any(|finish| match finish.outcome {
-            Outcome::Retry { .. } | Outcome::Snooze { .. } => true,
+            Outcome::Retry { .. } | Outcome::Snooze { .. } | Outcome::Crash { .. } => true,
             Outcome::Complete { .. } | Outcome::Fail { .. } | Outcome::Cancel { .. } => false,
         });
         self.bump_if(runs_again || reply.released.contains(&Verdict::Recorded));
