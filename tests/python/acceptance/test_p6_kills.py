@@ -23,7 +23,8 @@ BOUND_S = kit.THRESHOLD_S + kit.RECOVERY_S + kit.BEAT_S
 OBSERVED_LATE_S = 1.0
 """How late a loaded machine may run the processes, and this test see what they did."""
 
-LOAD = [order("nap", 40, least=0.02, most=0.6), order("has_child", 20)]
+# Enough that the last victim of a round is still busy when its turn comes.
+LOAD = [order("nap", 60 * PER_ROUND, least=0.02, most=0.6), order("has_child", 20)]
 
 
 class Kill(NamedTuple):
