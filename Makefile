@@ -63,6 +63,10 @@ test-versions: $(VENV)/.installed ## Test the wheel on Python 3.10 to 3.13, with
 bench: $(BENCH)/.installed ## Measure on SQLite beside huey, raquel and a bare loop (6 min); BENCH_QUICK=1 (1 min)
 	BENCH_CACHE=$(BENCH) $(BENCH)/venv/bin/python benches/run.py
 
+.PHONY: chaos
+chaos: $(VENV)/.installed $(VENV)/.tools ## Run the long acceptance tests: 200 kills, a million steps; about 20 minutes
+	FLEET_Q_TEST_LONG=1 $(PY) -m pytest -s tests/python/acceptance $(FILTER)
+
 .PHONY: sim
 sim: ## Simulate fleets under many seeds; SEEDS=n (default 1000)
 	FLEET_Q_SIM_SEEDS=$(SEEDS) $(CARGO) test --quiet -- simulation --nocapture
