@@ -123,7 +123,6 @@ def as_submitted(task: str, payload: object) -> dict[str, Json]:
 
 def _error(entry: object) -> StepError:
     parts = cast("dict[str, object]", entry) if isinstance(entry, dict) else {"message": entry}
-    ts = parts.get("ts")
     return StepError(
         kind=_text(parts.get("kind")) or "failure",
         error_type=_text(parts.get("error_type")) or "",
@@ -131,7 +130,7 @@ def _error(entry: object) -> StepError:
         traceback=_text(parts.get("traceback")) or "",
         pod=_text(parts.get("pod")) or "",
         attempt=_int(parts.get("attempt")),
-        at=_time(ts) if isinstance(ts, (int, float)) else None,
+        at=_time(parts.get("ts")),
     )
 
 
