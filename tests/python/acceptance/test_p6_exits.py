@@ -174,7 +174,7 @@ def test_p6_os_exit_in_a_body_costs_one_crash_and_no_neighbour(make_fleet: MakeF
     assert took <= kit.THRESHOLD_S + kit.RECOVERY_S + kit.BEAT_S + 1
     others = "select count(*) from step_tracker where task = 'nap' and status not in ('completed')"
     eventually(lambda: fleet.scalar(others) == 0, "its neighbours are done")
-    again = fleet.worker("again", tasks="leave")
+    again = fleet.worker("again", tasks="leave", ready=False)  # it may be gone before it could be seen
     assert again.wait() == 7, again.tail()
     failed = "select count(*) from step_tracker where task = 'leave' and status = 'failed' and crash_count = 2"
     # The leader gives a step its last chance, and says so when that too was a crash.
