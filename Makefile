@@ -40,8 +40,8 @@ test: ## Run every check and test, and say how long each took
 	@scripts/suites $(SUITES)
 
 .PHONY: test-rust
-test-rust: ## Run the Rust tests; FILTER=name picks some
-	$(CARGO) test --quiet -- $(FILTER)
+test-rust: $(VENV)/.tools ## Run the Rust tests, with a Postgres beside them; FILTER=name picks some
+	$(PY) scripts/test-postgres $(CARGO) test --quiet -- $(FILTER)
 
 .PHONY: test-python
 test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='-k name' picks some

@@ -73,7 +73,9 @@ impl PostgresStore {
         let address = url::read(url, &Process)?;
         let tls = tls::connector(&address.trust)?;
         let mut config = address.config;
-        config.connect_timeout(options.connect_timeout.as_duration());
+        // All hosts together get the time that a caller waits; one that swallows packets leaves the rest theirs.
+        let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
+        config.connect_timeout(options.connect_timeout.as_duration() / u32::try_from(hosts).unwrap_or(1));
         let statements = Arc::new(Statements::read(options.schema.as_deref()));
         let bounds = Bounds {
             work_connections: options.work_connections,
