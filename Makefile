@@ -23,13 +23,15 @@ WHEEL_DIR := dist
 RUST_SOURCES := Cargo.toml Cargo.lock $(wildcard build.rs) $(shell find src -type f)
 PYTHON_SOURCES := pyproject.toml README.md LICENSE $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 SEEDS ?= 1000
+VERSIONS ?= short
+BENCH := $(CACHE)/bench
 
 # What `make test` runs, in this order; each name is a target below.
-SUITES := fmt-check clippy test-rust wheel ruff mypy stubtest pyright test-python test-docs pip-check
+SUITES := fmt-check clippy test-rust wheel ruff mypy stubtest pyright test-python test-versions test-docs pip-check
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: $(VENV)/.installed ## Run the FastAPI demo: real work, submitted over HTTP, on SQLite
@@ -50,6 +52,20 @@ test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
 	$(PY) -m pytest -m docs $(FILTER)
+
+# One wheel on the Pythons that are here, found by name or by pyenv. VERSIONS=full runs all tests of the surface.
+.PHONY: test-versions
+test-versions: $(VENV)/.installed ## Test the wheel on Python 3.10 to 3.13, with asyncio and uvloop; VERSIONS=full
+	$(PY) scripts/versions.py $(WHEEL_DIR)/*.whl $(CACHE)/versions $(VERSIONS)
+
+# Optimised for long, so once; in an environment of its own, for it must not replace what the tests run.
+.PHONY: bench
+bench: $(BENCH)/.installed ## Measure on SQLite beside huey, raquel and a bare loop (6 min); BENCH_QUICK=1 (1 min)
+	BENCH_CACHE=$(BENCH) $(BENCH)/venv/bin/python benches/run.py
+
+.PHONY: chaos
+chaos: $(VENV)/.installed $(VENV)/.tools ## Run the long acceptance tests: 200 kills, a million steps; about 20 minutes
+	FLEET_Q_TEST_LONG=1 $(PY) -m pytest -s tests/python/acceptance $(FILTER)
 
 .PHONY: sim
 sim: ## Simulate fleets under many seeds; SEEDS=n (default 1000)
@@ -125,6 +141,14 @@ $(VENV)/.installed: $(RUST_SOURCES) $(PYTHON_SOURCES) | $(VENV)/.build
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin build --profile ci --locked --quiet --interpreter $(PY) --out $(WHEEL_DIR)
 	$(PY) -m pip install --quiet --find-links $(WHEEL_DIR) "$$(echo $(WHEEL_DIR)/*.whl)[fastapi]"
 	$(PY) -m pip install --quiet --force-reinstall --no-deps $(WHEEL_DIR)/*.whl
+	@touch $@
+
+$(BENCH)/.installed: $(RUST_SOURCES) $(PYTHON_SOURCES) | $(VENV)/.build
+	@rm -rf $(BENCH)/dist
+	@scripts/own-target
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin build --release --locked --quiet --interpreter $(PY) --out $(BENCH)/dist
+	$(PY) -m venv --clear $(BENCH)/venv
+	$(BENCH)/venv/bin/python -m pip install --quiet $(BENCH)/dist/*.whl
 	@touch $@
 
 $(VENV)/.tools: requirements-dev.txt | $(VENV)/.build

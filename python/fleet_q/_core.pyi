@@ -30,7 +30,7 @@ class TaskSpec(TypedDict):
     """One registered task, as `Engine.start` takes it. `base` and `cap` are seconds."""
 
     name: str
-    executor: Literal["loop", "thread"]
+    executor: Literal["loop", "thread", "process"]
     base: float
     factor: float
     cap: float
@@ -75,14 +75,20 @@ class Runner(Protocol):
 
     def deliver(self, jobs: list[Job], stops: list[tuple[int, _StopReason]]) -> None:
         """Begin these jobs, then end the bodies in these slots; a slot that already ended is ignored."""
+    def stop_processes(self, stops: list[tuple[int, _StopReason]]) -> None:
+        """End those of these bodies that run in child processes. From the bridge's thread, before `deliver` has them too."""
     def pong(self, token: int) -> None:
         """Hand `token` to `Engine.pong` at once: so the core knows that the loop turns."""
 
 Report: TypeAlias = tuple[
-    int, Literal["returned", "raised", "retry", "snoozed", "discarded", "stopped"], bytes | None, float | None
+    int,
+    Literal["returned", "raised", "retry", "snoozed", "discarded", "crashed", "stopped"],
+    bytes | None,
+    float | None,
 ]
 """(slot, kind, JSON of the result or of `{"error_type","message","traceback"}`, delay in seconds)
 
+`crashed` says that the process under the body died, and nobody had asked it to.
 `retry` without a delay waits as the task's policy says; `snoozed` without one is due at once."""
 
 @final
@@ -118,7 +124,12 @@ class Engine:
         """Store steps, waiting without the GIL. A signal (Ctrl-C) interrupts the wait, not the storing."""
 
     def start(
-        self, loop: asyncio.AbstractEventLoop, runner: Runner, tasks: Sequence[TaskSpec], threads: int
+        self,
+        loop: asyncio.AbstractEventLoop,
+        runner: Runner,
+        tasks: Sequence[TaskSpec],
+        threads: int,
+        processes: int = 1,
     ) -> Awaitable[str]:
         """Register as a pod and begin to claim; gives the pod id. Call it on the loop's own thread."""
 

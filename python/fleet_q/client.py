@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from ._core import Engine
-from .exceptions import Stopped
+from .exceptions import ConfigError, Stopped
+from .loops import running_loop
 from .settings import environment
+from .whereabouts import in_child
 
 if TYPE_CHECKING:
     from ._core import JobSpec
@@ -33,6 +35,8 @@ class Client:
         self._forsaken: list[Engine] = []
         self._engine = self._made()
         self._limit = _payload_limit(self._engine)
+        # What it would enqueue, only this process would ever see.
+        self._stranded = in_child() and str(self.settings["url"]).startswith("memory:")
         _warn(self._engine)
 
     def client(self) -> Client:
@@ -41,6 +45,10 @@ class Client:
 
     def engine(self) -> Engine:
         """Give the engine of this process. Raises Stopped after `close`."""
+        if self._stranded:
+            raise ConfigError(
+                "a child process has no part in its pod's memory:// queue; use sqlite:/// to enqueue here"
+            )
         if self._closed:
             raise Stopped("this FleetQ was stopped; `await fq.start()` opens it again")
         if self._engine.pid != os.getpid():
@@ -87,7 +95,7 @@ class Client:
 
     async def enqueue(self, specs: Sequence[JobSpec]) -> list[str]:
         """Store steps; gives their ids in order, after the commit."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         future: asyncio.Future[list[str]] = loop.create_future()
         self.engine().enqueue(specs, loop, future)
         return await future

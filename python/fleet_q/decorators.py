@@ -107,6 +107,7 @@ class TaskMaker:
         `name` is the function's own unless given. `retries` is a number or a RetryPolicy; without it
         MAX_RETRIES holds. `timeout` is seconds from the start of a run. `run="auto"` puts `async def` on
         the event loop and `def` in a thread; `run="loop"` puts a short `def` on the loop too.
+        `run="process"` puts a `def` at the top of a module in a child process, which can be killed.
         `on_fence="continue"` lets a body go on while its pod has lost touch with the store.
         Raises ConfigError for options or functions that cannot work.
         """
@@ -120,6 +121,7 @@ class TaskMaker:
                 options,
                 policy=retries if isinstance(retries, RetryPolicy) else RetryPolicy(),
                 on_loop=run == "loop" or is_async(function),
+                in_process=run == "process",
                 continue_on_fence=on_fence == "continue",
             )
             task: AnyTask

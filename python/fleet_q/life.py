@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from .exceptions import ConfigError
+from .loops import running_loop
 from .runner import Runner
+from .seats import Limits
 from .signals import heard
+from .whereabouts import in_child
 
 if TYPE_CHECKING:
     from ._core import TaskSpec
@@ -40,7 +44,8 @@ class Life:
 
     async def start(self) -> str | None:
         """Start; gives the pod id, or None for a producer, which is no pod."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
+        _refuse_in_child()
         self._refuse_second_start(loop)
         engine = self._client.open()
         if self._client.settings["role"] == "producer":
@@ -49,10 +54,14 @@ class Life:
         tasks = self._tasks()
         for task in tasks.values():
             task.codec.ready()
-        threads = self._threads()
-        runner = Runner(engine, tasks, loop, threads=threads, limit=self._client.payload_limit)
+        threads, children = self._threads(), self._children()
+        limit, in_process = self._client.payload_limit, any(task.in_process for task in tasks.values())
+        if in_process and sys.platform == "win32":
+            raise ConfigError("run='process' is not built for Windows; use a thread there")
+        runner = Runner(engine, tasks, loop, threads=threads, limit=limit, processes=children if in_process else None)
         self._running = _Running(loop, runner, os.getpid())
-        return await self._begun(engine.start(loop, runner, [_spec(task) for task in tasks.values()], threads), runner)
+        specs = [_spec(task) for task in tasks.values()]
+        return await self._begun(engine.start(loop, runner, specs, threads, children.size), runner)
 
     async def stop(self, grace: float | None) -> None:
         """Drain and close; idempotent. A second call with a smaller grace shortens the first."""
@@ -61,7 +70,7 @@ class Life:
             self._running = None
             await self._client.close()
             return
-        if running.loop is not asyncio.get_running_loop():
+        if running.loop is not running_loop():
             raise ConfigError("this FleetQ was started on another event loop; stop it there")
         if self._client.closed:
             return
@@ -74,9 +83,10 @@ class Life:
     def stop_now(self) -> None:
         """Close without an event loop; blocks for some seconds at most."""
         running, self._running = self._running, None
-        self._client.close_now()
-        if running is not None and running.runner is not None:
+        # First, so that no child still runs a step that has gone back.
+        if running is not None and running.runner is not None and running.pid == os.getpid():
             running.runner.close()
+        self._client.close_now()
 
     def serve(self) -> None:
         """Run until SIGINT or SIGTERM, then drain; a second signal ends the drain."""
@@ -153,12 +163,35 @@ class Life:
         threads = self._client.settings["max_parallelism"]
         return threads if isinstance(threads, int) else 1
 
+    def _children(self) -> Limits:
+        settings = self._client.settings
+        size, steps, rss = (settings[name] for name in ("max_processes", "max_steps", "max_rss"))
+        return Limits(
+            size if isinstance(size, int) else min(_cpus(), self._threads()),
+            max_steps=steps if isinstance(steps, int) else None,
+            max_rss=rss if isinstance(rss, int) else None,
+        )
+
+
+def _cpus() -> int:
+    """How many CPUs this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _refuse_in_child() -> None:
+    if in_child():
+        raise ConfigError(
+            "this is a child process, which a pod started to run its bodies, and it imports your module: "
+            'start the FleetQ below `if __name__ == "__main__":`'
+        )
+
 
 def _spec(task: AnyTask) -> TaskSpec:
     policy = task.policy
     return {
         "name": task.name,
-        "executor": "loop" if task.on_loop else "thread",
+        "executor": "loop" if task.on_loop else "process" if task.in_process else "thread",
         "base": policy.base,
         "factor": policy.factor,
         "cap": policy.cap,

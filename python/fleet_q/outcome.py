@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import traceback
 from asyncio import CancelledError
@@ -12,12 +13,13 @@ from .exceptions import Discard, InvalidResult, PayloadTooLarge, Retry, Snooze, 
 
 if TYPE_CHECKING:
     from ._core import Report
+    from .codec import Codec
 
-__all__ = ["raised", "returned", "stopped", "unusable"]
+__all__ = ["crashed", "encoded", "raised", "returned", "stopped"]
 
 MESSAGE_MAX = 10_000
 TRACEBACK_MAX = 20_000
-_OURS = ("fleet_q/runner.py", "fleet_q/codec.py", "fleet_q/adapters.py", "fleet_q/task.py")
+_OURS = ("fleet_q/runner.py", "fleet_q/child.py", "fleet_q/codec.py", "fleet_q/adapters.py", "fleet_q/task.py")
 
 
 def returned(slot: int, result: bytes) -> Report:
@@ -41,6 +43,22 @@ def raised(slot: int, error: BaseException, *, told: bool) -> Report:
     if isinstance(error, Retry) and error.after is not None:
         return slot, "retry", failure(error), error.after
     return slot, "raised", failure(error), None
+
+
+def encoded(slot: int, codec: Codec, value: object, limit: int) -> Report:
+    """Report what a body returned, if it can be stored."""
+    try:
+        return returned(slot, codec.encode_result(value, limit=limit))
+    except (InvalidResult, PayloadTooLarge) as error:
+        if inspect.iscoroutine(value):
+            value.close()  # never awaited, and it should not warn about that
+        return unusable(slot, error)
+
+
+def crashed(slot: int, how: str) -> Report:
+    """Report that the process under a body died."""
+    facts = {"error_type": "ProcessDied", "message": how, "traceback": ""}
+    return slot, "crashed", json.dumps(facts).encode(), None
 
 
 def unusable(slot: int, error: InvalidResult | PayloadTooLarge) -> Report:

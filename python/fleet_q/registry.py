@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal, get_type_hints
 
 from .context import Context
 from .exceptions import ConfigError, UnknownTask
+from .whereabouts import check_findable
 
 if TYPE_CHECKING:
     from .task import AnyTask
 
 __all__ = ["Registry", "Run", "check_function", "is_async", "wants_context"]
 
-Run = Literal["auto", "loop", "thread"]
+Run = Literal["auto", "loop", "thread", "process"]
 
 
 class Registry:
@@ -61,10 +62,12 @@ def check_function(function: Callable[..., object], *, run: Run) -> None:
     inner = inspect.unwrap(function)
     if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
         raise ConfigError(f"{_place(function)} is a generator; a task returns one value")
-    if run not in ("auto", "loop", "thread"):
-        raise ConfigError(f"run must be 'auto', 'loop' or 'thread', got {run!r} for {_place(function)}")
-    if run == "thread" and is_async(function):
-        raise ConfigError(f"{_place(function)} is `async def` and runs on the event loop: drop run='thread'")
+    if run not in ("auto", "loop", "thread", "process"):
+        raise ConfigError(f"run must be 'auto', 'loop', 'thread' or 'process', got {run!r} for {_place(function)}")
+    if run in ("thread", "process") and is_async(function):
+        raise ConfigError(f"{_place(function)} is `async def` and runs on the event loop: drop run={run!r}")
+    if run == "process":
+        check_findable(function)
 
 
 def is_async(function: Callable[..., object]) -> bool:

@@ -1,4 +1,4 @@
-"""Runs the bodies of a pod: `async def` on its event loop, `def` in threads.
+"""Runs the bodies of a pod: `async def` on its event loop, `def` in threads, or in child processes.
 
 Catches whatever a body raises, `SystemExit` and `KeyboardInterrupt` too: asyncio would let those two
 out of the loop and take the pod down. Decides nothing: how each ended goes to the core.
@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, cast
 
 from . import outcome
 from .context import Context
-from .exceptions import InvalidResult, PayloadTooLarge, Stopped
+from .exceptions import Stopped
 from .executors import Outbox, Threads
+from .processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ._core import Engine, Job, Report
-    from .codec import Codec
+    from .seats import Limits
     from .task import AnyTask
     from .types import Json, StopReason
 
@@ -53,13 +54,21 @@ class Runner:
     """What the core calls, one call per batch, always on the event loop of `start()`."""
 
     def __init__(
-        self, engine: Engine, tasks: Mapping[str, AnyTask], loop: asyncio.AbstractEventLoop, *, threads: int, limit: int
+        self,
+        engine: Engine,
+        tasks: Mapping[str, AnyTask],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        threads: int,
+        limit: int,
+        processes: Limits | None = None,
     ) -> None:
         self._engine = engine
         self._tasks = tasks
         self._loop = loop
         self._limit = limit
         self._threads = Threads(threads, name="fleet-q-body")
+        self._processes = None if processes is None else self._with_children(processes)
         self._outbox = Outbox(self._send)
         self._reports: list[Report] = []
         self._bodies: dict[int, _Body] = {}
@@ -74,19 +83,35 @@ class Runner:
                 # The core claims only what it was told; given back, the step finds a pod that knows it.
                 self._report(outcome.stopped(job.slot))
                 continue
+            if task.in_process and self._processes is not None:
+                self._processes.submit(job, task)
+                continue
             self._begin(_Body(job, task))
         for slot, reason in stops:
             body = self._bodies.get(slot)
             if body is not None:
                 _tell(body, reason)
+        self.stop_processes(stops)
+
+    def stop_processes(self, stops: list[tuple[int, StopReason]]) -> None:
+        """Ask those of these that run in children to end. Any thread: a blocked event loop delays it not."""
+        if self._processes is not None:
+            for slot, reason in stops:
+                self._processes.stop(slot, reason)
 
     def pong(self, token: int) -> None:
         """Answer at once: the core measures how late the loop runs."""
         self._engine.pong(token)
 
     def close(self) -> None:
-        """Let the threads go that have nothing to do."""
+        """Let the threads go that have nothing to do, and every child process."""
         self._threads.close()
+        if self._processes is not None:
+            self._processes.close()
+
+    def _with_children(self, limits: Limits) -> Processes:
+        tasks = [task for task in self._tasks.values() if task.in_process]
+        return Processes(limits, core=self._engine, send=self._send, tasks=tasks, result_limit=self._limit)
 
     def _begin(self, body: _Body) -> None:
         self._bodies[body.job.slot] = body
@@ -123,7 +148,7 @@ class Runner:
         value = self._called(body)
         if inspect.isawaitable(value):
             value = await value
-        return _encoded(slot, body.task.codec, value, self._limit)
+        return outcome.encoded(slot, body.task.codec, value, self._limit)
 
     def _in_thread(self, body: _Body) -> None:
         """Run one body to its end in this thread. Raises nothing, whatever the body does."""
@@ -132,7 +157,7 @@ class Runner:
             if body.stop is not None or not self._engine.begin(slot):
                 report = outcome.stopped(slot)
             else:
-                report = _encoded(slot, body.task.codec, self._called(body), self._limit)
+                report = outcome.encoded(slot, body.task.codec, self._called(body), self._limit)
         except BaseException as error:  # noqa: BLE001 - a body's end is data here, whatever it raised
             report = outcome.raised(slot, error, told=body.stop is not None)
         self._bodies.pop(slot, None)
@@ -191,15 +216,6 @@ class Runner:
             self._engine.report(reports)
         except Stopped:
             log.debug("%d ends came after the core was closed", len(reports))
-
-
-def _encoded(slot: int, codec: Codec, value: object, limit: int) -> Report:
-    try:
-        return outcome.returned(slot, codec.encode_result(value, limit=limit))
-    except (InvalidResult, PayloadTooLarge) as error:
-        if inspect.iscoroutine(value):
-            value.close()  # never awaited, and it should not warn about that
-        return outcome.unusable(slot, error)
 
 
 def _tell(body: _Body, reason: StopReason) -> None:

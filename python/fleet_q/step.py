@@ -72,7 +72,9 @@ class StepInfo:
     @property
     def attempts(self) -> int:
         """How many runs have ended or died, the last one included once the step is final."""
-        return self.retry_count + self.crash_count + (1 if self.status in ("completed", "failed") else 0)
+        crashed_last = self.status == "failed" and self.error is not None and self.error.kind == "crash"
+        ended = self.status in ("completed", "failed") and not crashed_last
+        return self.retry_count + self.crash_count + int(ended)
 
     @classmethod
     def read(cls, row: Mapping[str, object]) -> StepInfo:
@@ -121,7 +123,6 @@ def as_submitted(task: str, payload: object) -> dict[str, Json]:
 
 def _error(entry: object) -> StepError:
     parts = cast("dict[str, object]", entry) if isinstance(entry, dict) else {"message": entry}
-    ts = parts.get("ts")
     return StepError(
         kind=_text(parts.get("kind")) or "failure",
         error_type=_text(parts.get("error_type")) or "",
@@ -129,7 +130,7 @@ def _error(entry: object) -> StepError:
         traceback=_text(parts.get("traceback")) or "",
         pod=_text(parts.get("pod")) or "",
         attempt=_int(parts.get("attempt")),
-        at=_time(ts / 1000) if isinstance(ts, (int, float)) else None,
+        at=_time(parts.get("ts")),
     )
 
 

@@ -41,6 +41,7 @@ class Facts:
     options: Options
     policy: RetryPolicy
     on_loop: bool
+    in_process: bool
     continue_on_fence: bool
 
 
@@ -147,6 +148,7 @@ class Task(Enqueuer[P, R_co]):
         self.wants_context = wants_context(function)
         self.policy = facts.policy
         self.on_loop = facts.on_loop
+        self.in_process = facts.in_process
         self.continue_on_fence = facts.continue_on_fence
         self.__wrapped__ = function
         self.__doc__ = function.__doc__

@@ -11,6 +11,7 @@ use super::answers::{self, Answer};
 use super::engine::{Engine, nothing_to_await, running_loop};
 use super::reply::Reply;
 use super::{awaitable, config, convert, health};
+use crate::rules::demand::Executor;
 use crate::store::Control;
 
 #[pymethods]
@@ -56,6 +57,8 @@ impl Engine {
         self.block(py, |client| async move { client.enqueue(requests).await.map(Answer::Stored) })
     }
 
+    #[pyo3(signature = (r#loop, runner, tasks, threads, processes = 1))]
+    #[allow(clippy::too_many_arguments, reason = "each is an argument of the Python method")]
     fn start<'py>(
         &self,
         py: Python<'py>,
@@ -63,12 +66,14 @@ impl Engine {
         runner: Py<PyAny>,
         tasks: &Bound<'py, PyAny>,
         threads: u32,
+        processes: u32,
     ) -> PyResult<Bound<'py, PyAny>> {
         let tasks = convert::tasks(tasks)?;
+        let capacity = BTreeMap::from([(Executor::Thread, threads), (Executor::Process, processes)]);
         let core = self.core(py)?;
         let thread = py.import(intern!(py, "threading"))?.call_method0(intern!(py, "get_ident"))?.extract()?;
         let target = core.new_target(r#loop.clone().unbind(), runner, thread);
-        awaitable::for_deed(&r#loop, &core.places(), Arc::clone(&core).start(target, tasks, threads))
+        awaitable::for_deed(&r#loop, &core.places(), Arc::clone(&core).start(target, tasks, capacity))
     }
 
     fn stop<'py>(&self, py: Python<'py>, grace: Option<f64>) -> PyResult<Bound<'py, PyAny>> {

@@ -49,6 +49,9 @@ pub fn shown<'py>(py: Python<'py>, config: &Config) -> PyResult<Bound<'py, PyDic
 
 fn show_limits(dict: &Bound<'_, PyDict>, config: &Config) -> PyResult<()> {
     dict.set_item("max_parallelism", config.max_parallelism)?;
+    dict.set_item("max_processes", config.max_processes)?;
+    dict.set_item("max_steps", config.max_steps)?;
+    dict.set_item("max_rss", config.max_rss_bytes)?;
     dict.set_item("capacity_threshold", config.capacity_threshold)?;
     dict.set_item("max_retries", config.max_retries)?;
     dict.set_item("max_crashes", config.max_crashes)?;

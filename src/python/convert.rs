@@ -116,7 +116,11 @@ fn executor(given: &Bound<'_, PyAny>) -> PyResult<Executor> {
     match given.extract::<&str>()? {
         "loop" => Ok(Executor::Loop),
         "thread" => Ok(Executor::Thread),
-        other => Err(PyValueError::new_err(format!("executor is {other:?}; expected \"loop\" or \"thread\""))),
+        "process" => Ok(Executor::Process),
+        other => {
+            let expected = "expected \"loop\", \"thread\" or \"process\"";
+            Err(PyValueError::new_err(format!("executor is {other:?}; {expected}")))
+        }
     }
 }
 
@@ -155,6 +159,7 @@ fn report(given: &Bound<'_, PyAny>) -> PyResult<(u64, Ended)> {
         ("retry", Some(delay)) => Ended::RetryAfter(failure(json), delay),
         ("snoozed", delay) => Ended::Snoozed(delay.unwrap_or(Millis::ZERO)),
         ("discarded", _) => Ended::Discarded(failure(json)),
+        ("crashed", _) => Ended::Crashed(failure(json)),
         ("stopped", _) => Ended::Stopped,
         (other, _) => return Err(PyValueError::new_err(format!("a body cannot end as {other:?}"))),
     };

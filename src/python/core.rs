@@ -18,6 +18,7 @@ use super::opening;
 use super::target::{Target, inside};
 use super::{facts, watch};
 use crate::rules::config::Config;
+use crate::rules::demand::Executor;
 use crate::rules::time::Millis;
 use crate::runtime::clock::Clock;
 use crate::runtime::handler::{Ended, Report, TaskInfo};
@@ -96,9 +97,9 @@ impl Core {
         self: Arc<Self>,
         target: Arc<Target>,
         tasks: Arc<[TaskInfo]>,
-        threads: u32,
+        capacity: BTreeMap<Executor, u32>,
     ) -> Result<Answer, ClientError> {
-        let handler = PyHandler::new(tasks, threads, Arc::clone(&target), self.sender());
+        let handler = PyHandler::new(tasks, capacity, Arc::clone(&target), self.sender());
         let started = self.fleet.start(Arc::new(handler)).await;
         let pod = started.inspect_err(|_| drop(lock(&self.targets).remove(&target.generation)))?;
         let watching = tokio::spawn(watch::run(target, self.sender(), Arc::clone(&self.clock)));

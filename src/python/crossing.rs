@@ -105,6 +105,10 @@ impl Delivery {
         if !self.jobs.is_empty() || !self.stops.is_empty() {
             let stops = self.stops.iter().map(|(slot, why)| (self.target.outside(*slot), why.as_str()));
             let stops = PyList::new(py, stops.collect::<Vec<_>>())?;
+            if !stops.is_empty() {
+                // Past the loop: one that is blocked must not keep a process from being killed.
+                runner.call_method1(intern!(py, "stop_processes"), (&stops,))?;
+            }
             let jobs = PyList::empty(py);
             for mut job in self.jobs {
                 job.slot = Slot(self.target.outside(job.slot));

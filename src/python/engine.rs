@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use super::answers::{Answer, Outcome};
@@ -189,8 +190,11 @@ fn close_at_exit(py: Python<'_>, core: &Arc<Core>) -> PyResult<()> {
     py.import(intern!(py, "atexit"))?.call_method1(intern!(py, "register"), (close,)).map(drop)
 }
 
+/// The loop of the caller, or the sentence that says what to do without one.
 pub fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    pyo3_async_runtimes::get_running_loop(py)
+    static ASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let found = || Ok::<_, PyErr>(py.import("fleet_q.loops")?.getattr("running_loop")?.unbind());
+    ASK.get_or_try_init(py, found)?.bind(py).call0()
 }
 
 pub fn nothing_to_await(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {

@@ -81,7 +81,10 @@ fn finished(pod: &PodId, claim: Claim, task: &Arc<str>, to: State) {
         State::Scheduled => {
             info!(target: "fleet_q.step", %pod, %step_id, task = &**task, to = %to, "step will run again");
         }
-        State::Completed | State::Cancelled | State::Pending | State::Claimed | State::Blocked => {
+        State::Pending => {
+            warn!(target: "fleet_q.step", %pod, %step_id, task = &**task, to = %to, "step's process died; it will run again");
+        }
+        State::Completed | State::Cancelled | State::Claimed | State::Blocked => {
             debug!(target: "fleet_q.step", %pod, %step_id, task = &**task, to = %to, "step finished");
         }
     }

@@ -12,17 +12,17 @@ use crate::runtime::handler::{Gate, Handler, Job, Slot, StopReason, TaskInfo};
 pub struct PyHandler {
     tasks: Arc<[TaskInfo]>,
     loop_tasks: BTreeSet<Arc<str>>,
-    /// How many threads run `def` tasks.
-    threads: u32,
+    /// How many threads run `def` tasks, and how many processes those of `run="process"`.
+    capacity: BTreeMap<Executor, u32>,
     target: Arc<Target>,
     bridge: Sender,
 }
 
 impl PyHandler {
-    pub fn new(tasks: Arc<[TaskInfo]>, threads: u32, target: Arc<Target>, bridge: Sender) -> Self {
+    pub fn new(tasks: Arc<[TaskInfo]>, capacity: BTreeMap<Executor, u32>, target: Arc<Target>, bridge: Sender) -> Self {
         let on_loop = tasks.iter().filter(|task| task.executor == Executor::Loop);
         let loop_tasks = on_loop.map(|task| Arc::clone(&task.name)).collect();
-        Self { tasks, loop_tasks, threads, target, bridge }
+        Self { tasks, loop_tasks, capacity, target, bridge }
     }
 }
 
@@ -32,7 +32,7 @@ impl Handler for PyHandler {
     }
 
     fn capacity(&self) -> BTreeMap<Executor, u32> {
-        BTreeMap::from([(Executor::Thread, self.threads)])
+        self.capacity.clone()
     }
 
     fn attach(&self, gate: Arc<dyn Gate>) {

@@ -39,7 +39,37 @@ impl StepId {
         id[8] = (id[8] & 0x3f) | 0x80;
         Self(id)
     }
+
+    /// A UUIDv7 that sorts after `last`, so that what one producer enqueues within a millisecond, or
+    /// while its clock steps back, keeps its order (RFC 9562 §6.2, method 2: monotonic random).
+    pub fn v7_after(last: Self, unix_ms: u64, random: [u8; 10]) -> Self {
+        let (last_ms, last_rest) = last.parts();
+        if unix_ms > last_ms {
+            return Self::v7(unix_ms, random);
+        }
+        let step = 1 + u128::from(u16::from_be_bytes([random[0], random[1]]));
+        match last_rest + step {
+            rest if rest < REST_LIMIT => Self::of_parts(last_ms, rest),
+            // A full millisecond: borrow the next one.
+            rest => Self::of_parts(last_ms + 1, rest - REST_LIMIT),
+        }
+    }
+
+    /// Its milliseconds, and the 74 bits beside version and variant.
+    fn parts(self) -> (u64, u128) {
+        let n = u128::from_be_bytes(self.0);
+        let ms = u64::try_from(n >> 80).expect("48 bits");
+        (ms, ((n >> 64) & 0xfff) << 62 | (n & LOW_62))
+    }
+
+    fn of_parts(ms: u64, rest: u128) -> Self {
+        let n = u128::from(ms) << 80 | 0x7 << 76 | (rest >> 62) << 64 | 0b10 << 62 | (rest & LOW_62);
+        Self(n.to_be_bytes())
+    }
 }
+
+const LOW_62: u128 = (1 << 62) - 1;
+const REST_LIMIT: u128 = 1 << 74;
 
 impl ClaimId {
     /// A UUIDv4 of sixteen random bytes.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
-use super::clock::new_step_id;
+use super::clock::StepIds;
 use super::enqueuer::Enqueuer;
 use super::error::{ClientError, Result};
 use super::fleet::Parts;
@@ -46,6 +46,7 @@ struct Inner {
     parts: Parts,
     connected: OnceCell<()>,
     closed: AtomicBool,
+    ids: StepIds,
     enqueuer: Enqueuer,
     waiter: Waiter,
     known_tasks: Mutex<Option<(Monotonic, BTreeSet<String>)>>,
@@ -63,6 +64,7 @@ impl Client {
             parts,
             connected: OnceCell::new(),
             closed: AtomicBool::new(false),
+            ids: StepIds::default(),
             enqueuer,
             waiter,
             known_tasks: Mutex::default(),
@@ -110,7 +112,7 @@ impl Client {
         if bytes > limit {
             return Err(ClientError::PayloadTooLarge { bytes, limit });
         }
-        let mint = || new_step_id(&*self.0.parts.clock, &*self.0.parts.draws);
+        let mint = || self.0.ids.mint(&*self.0.parts.clock, &*self.0.parts.draws);
         Ok(NewStep {
             step_id: request.step_id.unwrap_or_else(mint),
             task: request.task,

@@ -1,7 +1,9 @@
 //! Owns the only clocks and the only source of chance. Decides nothing by them.
 
 use std::fmt::Debug;
+use std::sync::Mutex;
 
+use super::lock;
 use crate::rules::step::{ClaimId, StepId};
 use crate::rules::time::{Monotonic, Unit};
 
@@ -23,12 +25,25 @@ pub trait Draws: Send + Sync + Debug + 'static {
     }
 }
 
-/// Mints a fresh step id.
-pub fn new_step_id(clock: &dyn Clock, draws: &dyn Draws) -> StepId {
-    let bytes = draws.bytes();
-    let mut random = [0; 10];
-    random.copy_from_slice(&bytes[..10]);
-    StepId::v7(clock.unix_ms(), random)
+/// Mints step ids, each after the one before.
+#[derive(Debug)]
+pub(crate) struct StepIds(Mutex<StepId>);
+
+impl Default for StepIds {
+    fn default() -> Self {
+        Self(Mutex::new(StepId([0; 16])))
+    }
+}
+
+impl StepIds {
+    pub(crate) fn mint(&self, clock: &dyn Clock, draws: &dyn Draws) -> StepId {
+        let bytes = draws.bytes();
+        let mut random = [0; 10];
+        random.copy_from_slice(&bytes[..10]);
+        let mut last = lock(&self.0);
+        *last = StepId::v7_after(*last, clock.unix_ms(), random);
+        *last
+    }
 }
 
 /// Mints a fresh claim id.

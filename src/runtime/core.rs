@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::clock::{Clock, Draws};
 use super::desk::Desk;
+use super::ending::Bench;
 use super::events::{Event, Events};
 use super::fence::Fence;
 use super::handler::{Handler, Slot, StopReason, TaskInfo};
@@ -122,6 +123,11 @@ impl Core {
 
     pub(crate) fn rename(&self, id: PodId) {
         *lock(&self.id) = id;
+    }
+
+    /// What the end of a body is judged by, now.
+    pub(crate) fn bench(&self) -> Bench {
+        Bench { pod: self.id(), draw: self.draws.unit(), max_crashes: self.config.max_crashes }
     }
 
     pub(crate) fn timing(&self) -> DeathTiming {

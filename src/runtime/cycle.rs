@@ -238,6 +238,7 @@ const fn state_of(outcome: &Outcome) -> State {
     match outcome {
         Outcome::Complete { .. } => State::Completed,
         Outcome::Retry { .. } | Outcome::Snooze { .. } => State::Scheduled,
+        Outcome::Crash { .. } => State::Pending,
         Outcome::Fail { .. } => State::Failed,
         Outcome::Cancel { .. } => State::Cancelled,
     }

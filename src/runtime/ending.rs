@@ -5,6 +5,7 @@ use serde_json::json;
 use super::desk::Held;
 use super::handler::{Ended, Failure, StopReason};
 use crate::rules::outcome::{Allowance, Decision, Ending, decide};
+use crate::rules::recovery::orphan_goes_to;
 use crate::rules::state::{Action, State, next};
 use crate::rules::step::PodId;
 use crate::rules::time::{Millis, Unit};
@@ -23,8 +24,19 @@ pub(crate) enum Closing {
     Drop,
 }
 
+/// What a body's end is judged by, beside the step itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Bench {
+    pub(crate) pod: PodId,
+    pub(crate) draw: Unit,
+    /// From how many crashes on a step is a suspect.
+    pub(crate) max_crashes: u32,
+}
+
 /// What to record of a body that ended like this, given what it had been told.
-pub(crate) fn close(held: &Held, ended: Ended, pod: &PodId, draw: Unit) -> Closing {
+pub(crate) fn close(held: &Held, ended: Ended, bench: &Bench) -> Closing {
+    let Bench { pod, draw, max_crashes } = bench;
+    let draw = *draw;
     let told = held.stop;
     if told == Some(StopReason::Lost) {
         return Closing::Drop;
@@ -41,7 +53,9 @@ pub(crate) fn close(held: &Held, ended: Ended, pod: &PodId, draw: Unit) -> Closi
         Ended::RetryAfter(failure, after) => {
             settle(held, Ending::RetryAfter(after), None, Some(entry("retry", &failure, held, pod)), draw)
         }
-        Ended::Stopped => stopped(held, pod, draw),
+        Ended::Crashed(failure) if told.is_none() => crashed(held, entry("crash", &failure, held, pod), *max_crashes),
+        // Whoever had been told to end was ended.
+        Ended::Crashed(_) | Ended::Stopped => stopped(held, pod, draw),
     }
 }
 
@@ -55,6 +69,12 @@ fn stopped(held: &Held, pod: &PodId, draw: Unit) -> Closing {
         Some(StopReason::Shutdown | StopReason::Fenced) | None => Closing::GiveBack,
         Some(StopReason::Lost) => Closing::Drop,
     }
+}
+
+/// Its own process was isolation enough: nobody else is a suspect, and no pod need be empty for the verdict.
+fn crashed(held: &Held, error: ErrorEntry, max_crashes: u32) -> Closing {
+    let to = orphan_goes_to(held.crash_count, max_crashes, false);
+    Closing::Record { outcome: Outcome::Crash { error, max_crashes }, to }
 }
 
 const fn is_interruption(told: Option<StopReason>) -> bool {

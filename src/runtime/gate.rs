@@ -28,11 +28,14 @@ impl Gate for PodGate {
     }
 
     fn report(&self, reports: Vec<Report>) {
-        let pod = self.0.id();
+        let mut bench = self.0.bench();
         let mut desk = lock(&self.0.desk);
         for report in reports {
             match report {
-                Report::Ended(slot, ended) => desk.ended(slot, ended, &pod, self.0.draws.unit()),
+                Report::Ended(slot, ended) => {
+                    bench.draw = self.0.draws.unit();
+                    desk.ended(slot, ended, &bench);
+                }
                 Report::Progress(slot, json) => desk.note_progress(slot, json),
             }
         }

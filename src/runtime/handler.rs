@@ -74,6 +74,8 @@ pub enum Ended {
     RetryAfter(Failure, Millis),
     Snoozed(Millis),
     Discarded(Failure),
+    /// The process that ran it died by itself; the failure says how.
+    Crashed(Failure),
     /// It ended because of the stop it was sent, or never began because [`Gate::begin`] said no.
     Stopped,
 }

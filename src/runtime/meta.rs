@@ -15,6 +15,7 @@ pub(crate) fn of_running(core: &Core) -> Arc<str> {
         (desk.load().in_flight, desk.overdue().len())
     };
     let health = lock(&core.loop_health).clone();
+    let tally = core.store.tally();
     let meta = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
@@ -25,6 +26,8 @@ pub(crate) fn of_running(core: &Core) -> Arc<str> {
         "overdue": overdue,
         "loop_lag_s": health.lag.as_secs_f64(),
         "blocked_by": health.blocker,
+        "store_statements": tally.statements,
+        "store_commits": tally.commits,
     });
     meta.to_string().into()
 }

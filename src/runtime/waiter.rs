@@ -44,6 +44,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Waiting {
     steps: BTreeMap<StepId, Vec<oneshot::Sender<Answer>>>,
+    /// Those nobody has looked at yet: they may have ended before anybody waited.
+    fresh: Vec<StepId>,
     running: bool,
     closed: bool,
 }
@@ -92,6 +94,7 @@ impl Inner {
             return Err(ClientError::Stopped { what: "start() it again, or make a new FleetQ" });
         }
         waiting.steps.entry(id).or_default().push(answer);
+        waiting.fresh.push(id);
         if !waiting.running {
             waiting.running = true;
             self.spawner.work(Box::pin(self.clone().run()));
@@ -124,6 +127,7 @@ impl Inner {
     /// Steps that somebody still waits for.
     fn ids(&self) -> Vec<StepId> {
         let mut waiting = lock(&self.waiting);
+        waiting.fresh.clear();
         waiting.steps.retain(|_, senders| {
             senders.retain(|sender| !sender.is_closed());
             !senders.is_empty()
@@ -166,6 +170,11 @@ impl Inner {
             tokio::select! {
                 biased;
                 () = &mut pause => return quiet,
+                () = self.nudge.notified() => {
+                    let fresh = std::mem::take(&mut lock(&self.waiting).fresh);
+                    self.look(&fresh).await;
+                    quiet &= fresh.is_empty();
+                }
                 event = events.recv() => {
                     // What is missed here, because it lagged behind, the next full look finds.
                     let more = std::iter::from_fn(|| events.try_recv().ok());

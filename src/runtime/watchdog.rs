@@ -31,7 +31,7 @@ impl Watchdog {
     fn tick(&self) -> Millis {
         let now = self.0.clock.monotonic();
         self.watch_fence();
-        let passed = lock(&self.0.desk).pass_deadlines(now, &self.0.id(), self.0.draws.unit());
+        let passed = lock(&self.0.desk).pass_deadlines(now, &self.0.bench());
         for (claim, task, timeout) in &passed.overdue {
             self.0.emit(Event::DeadlinePassed {
                 pod: self.0.id(),

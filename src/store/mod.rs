@@ -104,6 +104,11 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// A store without wake-ups never changes it; polling is the safety net.
     fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64>;
 
+    /// What this process has asked of such stores so far. A store that does not count answers zeros.
+    fn tally(&self) -> Tally {
+        Tally::default()
+    }
+
     /// Finishes what is under way and lets go of threads and connections. Calls after it are `Stopped`.
     async fn close(&self);
 }

@@ -137,6 +137,12 @@ pub enum Outcome {
     Snooze {
         delay: Millis,
     },
+    /// The process that ran the body died under it: one crash more, no retry spent. To `pending`;
+    /// `failed` if `crash_count` had reached `max_crashes` before; `cancelled` if that was requested.
+    Crash {
+        error: ErrorEntry,
+        max_crashes: u32,
+    },
     /// The body stopped because it was asked to.
     Cancel {
         error: Option<ErrorEntry>,
@@ -299,6 +305,14 @@ pub struct Search {
     /// Only ids smaller than this one: the page after it.
     pub before: Option<StepId>,
     pub limit: u32,
+}
+
+/// How much this process has asked of a store so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub statements: u64,
+    /// Transactions that were committed, those that only read included.
+    pub commits: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,15 @@ import pytest
 from fleet_q import FleetQ
 
 MakeFleetQ = Callable[..., FleetQ]
+
+
+if os.environ.get("TEST_LOOP") == "uvloop":
+    # `make test-versions`: the same tests on another event loop.
+    import uvloop
+
+    def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+        """Run every async test on uvloop."""
+        return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -60,6 +62,9 @@ class Bodies:
             return (job.slot, "stopped", None, None)
         return self.bodies[job.task](job)
 
+    def stop_processes(self, stops: list[tuple[int, StopReason]]) -> None:
+        """None of its bodies is in a process."""
+
     def pong(self, token: int) -> None:
         self.engine.pong(token)
 
@@ -105,3 +110,11 @@ async def enqueue(engine: Engine, *jobs: JobSpec) -> list[str]:
 def threads() -> int:
     """Every thread of this process, Rust's too."""
     return sum(1 for _ in Path("/proc/self/task").iterdir())
+
+
+def await_threads(at_most: int) -> None:
+    """Wait until so many are left: the kernel lists a thread for a moment after it was joined."""
+    deadline = time.monotonic() + 10
+    while threads() > at_most:
+        assert time.monotonic() < deadline, f"{threads()} threads are left"
+        threading.Event().wait(0.01)

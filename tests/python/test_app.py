@@ -256,6 +256,22 @@ async def test_failures_are_retried_and_the_last_one_is_told(fq: FleetQ) -> None
     assert "fleet_q/runner.py" not in error.traceback
 
 
+async def test_errors_say_when_they_happened(fq: FleetQ) -> None:
+    @fq.task(retries=0)
+    async def fails() -> None:
+        raise ValueError("no")
+
+    async with fq:
+        handle = await fails.enqueue()
+        with pytest.raises(StepFailed):
+            await handle.result(timeout=20)
+        step = await handle.info()
+    (error,) = step.errors
+    assert error.at is not None
+    assert step.finished_ts is not None
+    assert step.created_ts <= error.at <= step.finished_ts
+
+
 async def test_a_body_steers_with_retry_snooze_and_discard(fq: FleetQ) -> None:
     snoozed: list[int] = []
 

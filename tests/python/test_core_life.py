@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core_kit import NOBODY, Bodies, echo, enqueue, make_engine, pod, spec, threads
+from core_kit import NOBODY, Bodies, await_threads, echo, enqueue, make_engine, pod, spec, threads
 from fleet_q._core import Engine
 from fleet_q.exceptions import ConfigError, Stopped
 
@@ -60,7 +59,7 @@ async def test_closing_ends_what_waits_and_every_thread(engine: Engine) -> None:
     with pytest.raises(Stopped):
         engine.get_sync(step_id)
     engine.close_now()
-    assert threads() <= before
+    await_threads(before)
 
 
 def test_an_engine_that_is_let_go_closes_behind_itself(tmp_path: Path) -> None:
@@ -68,10 +67,7 @@ def test_an_engine_that_is_let_go_closes_behind_itself(tmp_path: Path) -> None:
     engine = make_engine(tmp_path)
     engine.enqueue_sync([spec("t")])
     del engine
-    deadline = time.monotonic() + 10
-    while threads() > before:
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
+    await_threads(before)
 
 
 def test_a_closed_loop_does_not_end_the_bridge(engine: Engine) -> None:

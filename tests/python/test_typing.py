@@ -70,7 +70,7 @@ async def main() -> None:
     resize(5)  # WRONG direct call
     send.using(delay="x")  # WRONG option type
     FleetQ(role="boss")  # WRONG role
-    fq.task(run="process")  # WRONG executor
+    fq.task(run="fork")  # WRONG executor
     print(wrong)
 """
 

@@ -16,7 +16,7 @@ impl fmt::Display for Kind {
                 let (min, max) = (Millis(*min_ms).as_secs_f64(), Millis(*max_ms).as_secs_f64());
                 write!(f, "seconds from {min} to {max}, or a number with ms, s, m, h or d")
             }
-            Self::Bytes { min, max } => write!(f, "bytes from {min} to {max}, or a number with KiB or MiB"),
+            Self::Bytes { min, max } => write!(f, "bytes from {min} to {max}, or a number with KiB, MiB or GiB"),
             Self::Fraction => f.write_str("a number above 0 and at most 1"),
             Self::Flag => f.write_str("true or false"),
             Self::Choice(choices) => write!(f, "one of {}", choices.join(", ")),

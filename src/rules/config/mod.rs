@@ -2,6 +2,7 @@
 //! Reads no environment and no file; the values come in.
 
 mod describe;
+mod kind;
 mod problem;
 mod redact;
 mod resolve;
@@ -53,6 +54,11 @@ pub struct Config {
     /// The pod's name; its `pod_id` adds eight hex digits. `None` means the host's name.
     pub pod_name: Option<String>,
     pub max_parallelism: u32,
+    /// Child processes for `run="process"`. `None` means as many as the machine has CPUs.
+    pub max_processes: Option<u32>,
+    /// Steps and memory after which a child is replaced.
+    pub max_steps: Option<u32>,
+    pub max_rss_bytes: Option<u64>,
     pub capacity_threshold: f64,
     pub queue_caps: BTreeMap<String, u32>,
     pub max_retries: u32,

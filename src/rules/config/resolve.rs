@@ -41,6 +41,9 @@ impl Given<'_> {
             role: self.role(),
             pod_name: self.text("POD_ID"),
             max_parallelism: self.count("MAX_PARALLELISM"),
+            max_processes: self.count_if_given("MAX_PROCESSES"),
+            max_steps: self.count_if_given("MAX_STEPS"),
+            max_rss_bytes: self.bytes_if_given("MAX_RSS"),
             capacity_threshold: self.fraction("CAPACITY_THRESHOLD"),
             queue_caps: self.read("QUEUES", |_, text| values::queue_caps(text)).unwrap_or_default(),
             max_retries: self.count("MAX_RETRIES"),
@@ -141,7 +144,11 @@ impl Given<'_> {
     }
 
     fn count(&mut self, name: &str) -> u32 {
-        self.must(name, |kind, text| match kind {
+        self.count_if_given(name).expect("a setting read so has a default, as a test shows")
+    }
+
+    fn count_if_given(&mut self, name: &str) -> Option<u32> {
+        self.read(name, |kind, text| match kind {
             Kind::Count { min, max } => values::count(text, min, max),
             other => misread(name, other),
         })
@@ -155,7 +162,11 @@ impl Given<'_> {
     }
 
     fn bytes(&mut self, name: &str) -> u64 {
-        self.must(name, |kind, text| match kind {
+        self.bytes_if_given(name).expect("a setting read so has a default, as a test shows")
+    }
+
+    fn bytes_if_given(&mut self, name: &str) -> Option<u64> {
+        self.read(name, |kind, text| match kind {
             Kind::Bytes { min, max } => values::bytes(text, min, max),
             other => misread(name, other),
         })

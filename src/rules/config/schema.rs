@@ -2,6 +2,7 @@
 //! What reads a value, what checks it and what documents it all look here. Reads no value itself.
 
 use super::StoreKind;
+pub use super::kind::{Form, Kind};
 
 /// One setting. Its keyword is the name in lower case, its variable `FLEET_Q_` and the name.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,46 +11,6 @@ pub struct Setting {
     pub kind: Kind,
     pub preset: Preset,
     pub doc: &'static str,
-}
-
-/// What a value is, and its bounds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    Text(Form),
-    /// A text that is never shown.
-    Secret,
-    Count {
-        min: u32,
-        max: u32,
-    },
-    /// Seconds with fractions, or a number with `ms`, `s`, `m`, `h` or `d`.
-    Seconds {
-        min_ms: u64,
-        max_ms: u64,
-    },
-    /// Bytes, or a number with `KiB` or `MiB`.
-    Bytes {
-        min: u64,
-        max: u64,
-    },
-    /// Above 0, at most 1.
-    Fraction,
-    Flag,
-    Choice(&'static [&'static str]),
-    /// `default=10,llm=4`.
-    QueueCaps,
-}
-
-/// What a text may look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// `scheme://…`, of a scheme in [`SCHEMES`].
-    Url,
-    /// Visible ASCII without quotes and backslashes, at most 200 characters: it becomes part of ids.
-    Name,
-    /// A plain SQL identifier: it becomes part of statements.
-    Identifier,
-    Path,
 }
 
 /// The value of a setting that nobody gave.
@@ -139,6 +100,24 @@ pub const SCHEMA: &[Setting] = &[
         doc: "How many steps a pod could run at once.",
     },
     Setting {
+        name: "MAX_PROCESSES",
+        kind: Kind::Count { min: 1, max: 1000 },
+        preset: Preset::Unset("the number of CPUs"),
+        doc: "How many child processes run the steps of `run=\"process\"` tasks. One more is kept as a spare.",
+    },
+    Setting {
+        name: "MAX_STEPS",
+        kind: Kind::Count { min: 1, max: 1_000_000_000 },
+        preset: Preset::Unset("no limit"),
+        doc: "After how many steps a child process is replaced.",
+    },
+    Setting {
+        name: "MAX_RSS",
+        kind: Kind::Bytes { min: 1 << 20, max: 1 << 50 },
+        preset: Preset::Unset("no limit"),
+        doc: "A child process that holds more memory than this after a step is replaced.",
+    },
+    Setting {
         name: "CAPACITY_THRESHOLD",
         kind: Kind::Fraction,
         preset: Preset::Fixed("0.8"),
@@ -160,7 +139,7 @@ pub const SCHEMA: &[Setting] = &[
         name: "MAX_CRASHES",
         kind: Kind::Count { min: 1, max: 1000 },
         preset: Preset::Fixed("3"),
-        doc: "After how many deaths of its pod a step gets its last chance, alone.",
+        doc: "After how many deaths of its pod or its process a step gets its last chance, alone.",
     },
     Setting {
         name: "SHUTDOWN_GRACE",

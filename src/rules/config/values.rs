@@ -51,7 +51,7 @@ pub(super) fn seconds(text: &str, min_ms: u64, max_ms: u64) -> Result<Millis, Wr
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "the largest bound is 64 MiB")]
+#[allow(clippy::cast_precision_loss, reason = "the largest bound is 2^50")]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the bounds, compared before")]
 pub(super) fn bytes(text: &str, min: u64, max: u64) -> Result<u64, Wrong> {
     let mend = || format!("give {}", Kind::Bytes { min, max });
@@ -60,6 +60,7 @@ pub(super) fn bytes(text: &str, min: u64, max: u64) -> Result<u64, Wrong> {
         "" | "B" => 1.0,
         "KiB" => 1024.0,
         "MiB" => 1_048_576.0,
+        "GiB" => 1_073_741_824.0,
         _ => return wrong(format!("has the unknown unit {unit:?}"), mend()),
     };
     let bytes = number * factor;

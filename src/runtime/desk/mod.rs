@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::rules::state::State;
-use crate::rules::step::{Claim, ClaimId, PodId, StepId};
-use crate::rules::time::{Millis, Monotonic, Unit};
-use crate::runtime::ending::{self, Closing};
+use crate::rules::step::{Claim, ClaimId, StepId};
+use crate::rules::time::{Millis, Monotonic};
+use crate::runtime::ending::{self, Bench, Closing};
 use crate::runtime::handler::{Ended, Job, Slot, StopReason, TaskInfo};
 use crate::store::{Claimed, Finish};
 
@@ -151,14 +151,14 @@ impl Desk {
     }
 
     /// Notes that a body is over, and queues what is to be recorded of it.
-    pub(crate) fn ended(&mut self, slot: Slot, ended: Ended, pod: &PodId, draw: Unit) {
+    pub(crate) fn ended(&mut self, slot: Slot, ended: Ended, bench: &Bench) {
         let Some(held) = self.held.get_mut(&slot) else { return };
         if held.body == Body::Over {
             return;
         }
         held.body = Body::Over;
         if held.hold == Hold::Ours {
-            let closing = ending::close(held, ended, pod, draw);
+            let closing = ending::close(held, ended, bench);
             self.close_claim(slot, closing);
         }
         self.sweep(slot);

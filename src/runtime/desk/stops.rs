@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Body, Desk, Held, Hold};
-use crate::rules::step::{Claim, PodId};
-use crate::rules::time::{Millis, Monotonic, Unit};
-use crate::runtime::ending::{self, Closing};
+use crate::rules::step::Claim;
+use crate::rules::time::{Millis, Monotonic};
+use crate::runtime::ending::{self, Bench, Closing};
 use crate::runtime::handler::{Ended, Slot, StopReason};
 
 /// How long a body may take to end after its deadline, before it is finished over its head.
@@ -95,7 +95,7 @@ impl Desk {
     }
 
     /// Acts on deadlines up to `now`: first asks the body to stop, a grace later finishes the step.
-    pub(crate) fn pass_deadlines(&mut self, now: Monotonic, pod: &PodId, draw: Unit) -> Passed {
+    pub(crate) fn pass_deadlines(&mut self, now: Monotonic, bench: &Bench) -> Passed {
         let mut passed = Passed::default();
         while let Some((due, slot)) = self.deadlines.first().copied().filter(|(due, _)| *due <= now) {
             self.deadlines.remove(&(due, slot));
@@ -106,7 +106,7 @@ impl Desk {
             }
             if held.stop.is_some_and(|told| told >= StopReason::Timeout) {
                 let (claim, task, timeout) = (held.claim, held.task.name.clone(), held.timeout.unwrap_or_default());
-                let closing = ending::close(held, Ended::Stopped, pod, draw);
+                let closing = ending::close(held, Ended::Stopped, bench);
                 self.close_claim(slot, closing);
                 passed.overdue.push((claim, task, timeout));
             } else {

@@ -231,7 +231,9 @@ impl Store for MemoryStore {
 /// Whether a finish put its step back among those that will be due.
 fn gave_work(call: &Cycle, reply: &CycleReply) -> bool {
     call.finishes.iter().zip(&reply.verdicts).any(|(finish, verdict)| {
-        *verdict == Verdict::Recorded && matches!(finish.outcome, Outcome::Retry { .. } | Outcome::Snooze { .. })
+        let runs_again =
+            matches!(finish.outcome, Outcome::Retry { .. } | Outcome::Snooze { .. } | Outcome::Crash { .. });
+        *verdict == Verdict::Recorded && runs_again
     })
 }
 

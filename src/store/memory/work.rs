@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::rows::Rows;
 use super::{Tables, history};
 use crate::rules::claim::is_due;
-use crate::rules::recovery::is_suspect;
+use crate::rules::recovery::{is_suspect, orphan_goes_to};
 use crate::rules::state::{Action, State, next, settle};
 use crate::rules::step::{Claim, ClaimId, PodId, StepId};
 use crate::rules::time::Timestamp;
@@ -189,6 +189,11 @@ fn record(step: &mut Step, outcome: &Outcome, error: Option<Value>, now: Timesta
             step.available = now + *delay;
             Action::Snooze
         }
+        Outcome::Crash { max_crashes, .. } => {
+            let to = orphan_goes_to(step.crash_count, *max_crashes, step.cancel_requested);
+            step.crash_count += 1;
+            return go(step, to, now);
+        }
         Outcome::Cancel { .. } => Action::Cancel,
     };
     go(step, settled(action, step), now);
@@ -204,7 +209,7 @@ fn holds(rows: &Rows, claim: Claim) -> bool {
 
 fn error_of(outcome: &Outcome) -> Option<&ErrorEntry> {
     match outcome {
-        Outcome::Retry { error, .. } | Outcome::Fail { error } => Some(error),
+        Outcome::Retry { error, .. } | Outcome::Fail { error } | Outcome::Crash { error, .. } => Some(error),
         Outcome::Cancel { error } => error.as_ref(),
         Outcome::Complete { .. } | Outcome::Snooze { .. } => None,
     }

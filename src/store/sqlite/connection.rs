@@ -6,6 +6,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::errors;
 use super::fork::Counted;
+use super::tally;
 use crate::rules::time::Millis;
 use crate::store::error::{Error, Result};
 
@@ -62,6 +63,7 @@ pub(super) fn lock_rounds(busy_timeout: Millis) -> u64 {
 fn set_up(conn: &Connection, role: Role) -> rusqlite::Result<()> {
     conn.busy_timeout(LOCK_ROUND.as_duration())?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    tally::count(conn);
     enter_wal(conn)?;
     let synchronous = match role {
         Role::Work => "full",

@@ -25,6 +25,7 @@ pub(super) fn finish(session: &Session<'_>, finish: &Finish) -> Result<Verdict> 
         Outcome::Retry { error, delay } => retry(session, finish.claim, error, *delay),
         Outcome::Fail { error } => fail(session, finish.claim, error),
         Outcome::Snooze { delay } => snooze(session, finish.claim, *delay),
+        Outcome::Crash { error, max_crashes } => crash(session, finish.claim, error, *max_crashes),
         Outcome::Cancel { error } => stop(session, finish.claim, error.as_ref()),
     };
     match written {
@@ -71,6 +72,12 @@ fn snooze(session: &Session<'_>, claim: Claim, delay: Millis) -> rusqlite::Resul
     write(session, claim, include_str!("sql/snooze.sql"), &[(":delay_ms", &bounded(session, delay))])
 }
 
+fn crash(session: &Session<'_>, claim: Claim, error: &ErrorEntry, max_crashes: u32) -> rusqlite::Result<usize> {
+    let parameters: [(&str, &dyn ToSql); 3] =
+        [(":error", &error.json), (":errors_kept", &parameters::errors_kept()), (":max_crashes", &max_crashes)];
+    write(session, claim, include_str!("sql/crash.sql"), &parameters)
+}
+
 fn stop(session: &Session<'_>, claim: Claim, error: Option<&ErrorEntry>) -> rusqlite::Result<usize> {
     let json = error.map(|error| &error.json);
     let parameters: [(&str, &dyn ToSql); 2] = [(":error", &json), (":errors_kept", &parameters::errors_kept())];
@@ -97,7 +104,7 @@ fn counts(session: &Session<'_>, claim: Claim, sql: &str) -> Result<bool> {
 /// Why the outcome's error is no JSON object, if it is none.
 fn bad_entry(outcome: &Outcome) -> Option<String> {
     let entry = match outcome {
-        Outcome::Retry { error, .. } | Outcome::Fail { error } => error,
+        Outcome::Retry { error, .. } | Outcome::Fail { error } | Outcome::Crash { error, .. } => error,
         Outcome::Cancel { error } => error.as_ref()?,
         Outcome::Complete { .. } | Outcome::Snooze { .. } => return None,
     };

@@ -13,6 +13,10 @@ use crate::rules::time::Millis;
 use crate::store::error::Result;
 use crate::store::types::{MarkDead, Prune, Recover, Recovered};
 
+/// Rows moved or deleted in one transaction: deleting a row with its payload is dearer than writing one.
+pub(super) const RECOVERED_PER_TRANSACTION: u32 = 500;
+pub(super) const PRUNED_PER_TRANSACTION: u32 = 500;
+
 pub(super) fn mark_dead(session: &Session<'_>, call: &MarkDead) -> Result<Vec<PodId>> {
     let mut clamp = session.conn.prepare_cached(include_str!("sql/clamp_beats.sql"))?;
     clamp.execute(named_params! {":now": session.now.0})?;

@@ -17,6 +17,7 @@ mod migrate;
 mod parameters;
 mod pods;
 mod rows;
+mod tally;
 mod turn;
 mod watch;
 mod worker;
@@ -39,14 +40,10 @@ use super::error::{Refusal, Result};
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
-    Stats, Step, Verdict,
+    Stats, Step, Tally, Verdict,
 };
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
-
-/// Rows deleted in one transaction: deleting a row with its payload is dearer than writing one.
-const RECOVERED_PER_TRANSACTION: u32 = 500;
-const PRUNED_PER_TRANSACTION: u32 = 500;
 
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
@@ -157,7 +154,7 @@ impl Store for SqliteStore {
             reply = latest;
         }
         let runs_again = call.finishes.iter().any(|finish| match finish.outcome {
-            Outcome::Retry { .. } | Outcome::Snooze { .. } => true,
+            Outcome::Retry { .. } | Outcome::Snooze { .. } | Outcome::Crash { .. } => true,
             Outcome::Complete { .. } | Outcome::Fail { .. } | Outcome::Cancel { .. } => false,
         });
         self.bump_if(runs_again || reply.released.contains(&Verdict::Recorded));
@@ -244,7 +241,7 @@ impl Store for SqliteStore {
         let mut orphans = Vec::new();
         let mut left = call.limit;
         while left > 0 {
-            let (call, limit) = (call.clone(), RECOVERED_PER_TRANSACTION.min(left));
+            let (call, limit) = (call.clone(), leader::RECOVERED_PER_TRANSACTION.min(left));
             let work = self.work.call(Begin::Write, move |session| leader::recover(session, &call, limit)).await;
             let found = work.map_err(|e| partly(e, orphans.len()))?;
             left -= limit;
@@ -261,7 +258,7 @@ impl Store for SqliteStore {
         let mut left = call.limit;
         let mut pruned = Pruned::default();
         while left > 0 {
-            let (call, limit) = (*call, PRUNED_PER_TRANSACTION.min(left));
+            let (call, limit) = (*call, leader::PRUNED_PER_TRANSACTION.min(left));
             let gone = self.work.call(Begin::Write, move |session| leader::prune(session, &call, limit)).await?;
             left -= gone;
             pruned.steps += u64::from(gone);
@@ -287,6 +284,10 @@ impl Store for SqliteStore {
 
     fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64> {
         self.wakes.subscribe()
+    }
+
+    fn tally(&self) -> Tally {
+        tally::read()
     }
 
     async fn close(&self) {

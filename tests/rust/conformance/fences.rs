@@ -110,6 +110,9 @@ async fn each_outcome_writes_its_row(bed: &Bed) {
             Outcome::Retry { .. } => (later(1), vec![noted("again", at)]),
             Outcome::Fail { .. } => (ended(State::Failed), vec![noted("for good", at)]),
             Outcome::Snooze { .. } => (later(0), vec![]),
+            Outcome::Crash { .. } => {
+                (Step { state: State::Pending, crash_count: 1, ..held.clone() }, vec![noted("killed", at)])
+            }
             Outcome::Cancel { .. } => (ended(State::Cancelled), vec![]),
         };
         let found = bed.get(n).await;

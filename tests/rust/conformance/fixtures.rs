@@ -133,9 +133,15 @@ pub fn fail() -> Outcome {
     Outcome::Fail { error: error("for good") }
 }
 
+pub fn crash() -> Outcome {
+    Outcome::Crash { error: error("killed"), max_crashes: MAX_CRASHES }
+}
+
 /// One outcome of each kind.
-pub fn outcomes() -> [Outcome; 5] {
-    [complete(), retry(1000), fail(), Outcome::Snooze { delay: Millis(1000) }, Outcome::Cancel { error: None }]
+pub fn outcomes() -> [Outcome; 6] {
+    let snooze = Outcome::Snooze { delay: Millis(1000) };
+    // The crash last: it makes its step due again at once.
+    [complete(), retry(1000), fail(), snooze, Outcome::Cancel { error: None }, crash()]
 }
 
 pub fn names(names: &[&str]) -> Arc<[Arc<str>]> {

@@ -10,7 +10,8 @@ use fleet_q::store::{Beat, MarkDead, Recover, Recovered, Step, Verdict};
 
 use super::bed::Bed;
 use super::fixtures::{
-    MAX_CRASHES, T0, TIMING, bare, beat_of, claim, claim_id, complete, history, id, ordinary, row, step, suspects,
+    MAX_CRASHES, T0, TIMING, bare, beat_of, claim, claim_id, complete, crash, history, id, ordinary, row, step,
+    suspects,
 };
 
 for_each_store!(
@@ -28,6 +29,9 @@ for_each_store!(
     step_of_an_unknown_pod_is_an_orphan,
     crash_of_a_suspect_fails_it,
     late_writer_of_a_recovered_step_has_lost,
+    crash_of_its_process_spends_no_retry_and_keeps_the_place,
+    crash_of_a_suspects_process_fails_it,
+    crash_of_a_step_to_be_cancelled_cancels_it,
 );
 
 const THRESHOLD: Millis = TIMING.dead_pod_threshold;
@@ -213,4 +217,43 @@ async fn late_writer_of_a_recovered_step_has_lost(bed: &Bed) {
     assert_eq!(bed.finish(&b, claim(1, 1), complete()).await, Verdict::Lost);
     assert_eq!(bed.release(&b, claim(1, 1)).await, Verdict::Lost);
     assert_eq!(bed.state(1).await, State::Pending);
+}
+
+async fn crash_of_its_process_spends_no_retry_and_keeps_the_place(bed: &Bed) {
+    let a = bed.pod("a-00000001").await;
+    bed.enqueue(vec![step(1)]).await;
+    bed.claim(&a, ordinary(1, 1)).await;
+    bed.clock.advance(Millis(50));
+    bed.enqueue(vec![step(2)]).await;
+    assert_eq!(bed.finish(&a, claim(1, 1), crash()).await, Verdict::Recorded);
+    assert_eq!(bed.finish(&a, claim(1, 1), crash()).await, Verdict::Already, "a crash sent again counts once");
+    let found = bed.get(1).await;
+    assert_eq!((found.state, found.crash_count, found.retry_count), (State::Pending, 1, 0));
+    assert_eq!(bed.claim(&a, ordinary(2, 1)).await, [1], "its place by age is kept");
+    assert_eq!(bed.finish(&a, claim(1, 1), crash()).await, Verdict::Lost, "the next claim is another's");
+}
+
+async fn crash_of_a_suspects_process_fails_it(bed: &Bed) {
+    let a = bed.pod("a-00000001").await;
+    bed.enqueue(vec![step(1)]).await;
+    let mut went = Vec::new();
+    for n in 0..=u64::from(MAX_CRASHES) {
+        let demand = if n < u64::from(MAX_CRASHES) { ordinary(n, 1) } else { suspects(n, 1) };
+        assert_eq!(bed.claim(&a, demand).await, [1]);
+        assert_eq!(bed.finish(&a, claim(1, n), crash()).await, Verdict::Recorded);
+        let found = bed.get(1).await;
+        went.push((found.state, found.crash_count, found.finished));
+    }
+    let pending = |count| (State::Pending, count, None);
+    assert_eq!(went, [pending(1), pending(2), pending(3), (State::Failed, 4, Some(T0))]);
+}
+
+async fn crash_of_a_step_to_be_cancelled_cancels_it(bed: &Bed) {
+    let a = bed.pod("a-00000001").await;
+    bed.enqueue(vec![step(1)]).await;
+    bed.claim(&a, ordinary(1, 1)).await;
+    bed.store.cancel(&[id(1)]).await.unwrap();
+    assert_eq!(bed.finish(&a, claim(1, 1), crash()).await, Verdict::Recorded);
+    let found = bed.get(1).await;
+    assert_eq!((found.state, found.crash_count, found.finished), (State::Cancelled, 1, Some(T0)));
 }

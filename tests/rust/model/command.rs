@@ -73,6 +73,7 @@ pub enum End {
     Retry(u64),
     Fail,
     Snooze(u64),
+    Crash,
     Cancel,
     BadEntry,
 }
@@ -140,6 +141,7 @@ fn end() -> impl Strategy<Value = End> {
         2 => delay().prop_map(End::Retry),
         2 => Just(End::Fail),
         1 => delay().prop_map(End::Snooze),
+        2 => Just(End::Crash),
         1 => Just(End::Cancel),
         1 => Just(End::BadEntry),
     ]

@@ -276,6 +276,7 @@ fn finish(past: &Past, at: u16, end: End) -> Finish {
         End::Retry(delay) => retry(delay),
         End::Fail => fail(),
         End::Snooze(delay) => Outcome::Snooze { delay: Millis(delay) },
+        End::Crash => Outcome::Crash { error: error("killed"), max_crashes: 1 },
         End::Cancel => Outcome::Cancel { error: Some(error("stopped")) },
         End::BadEntry => Outcome::Fail { error: ErrorEntry { json: "[1]".into() } },
     };

@@ -96,3 +96,28 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn ids_of_one_producer_sort_as_they_were_minted(
+        draws in prop::collection::vec((0_u64..4, any::<[u8; 10]>()), 2..60),
+        start in 0_u64..(1 << 47),
+    ) {
+        let mut last = StepId([0; 16]);
+        for (ms, random) in draws {
+            let next = StepId::v7_after(last, start + ms, random);
+            prop_assert!(next > last);
+            prop_assert_eq!(version_and_variant(next.0), (7, 2));
+            last = next;
+        }
+    }
+
+    #[test]
+    fn a_full_millisecond_borrows_the_next(ms in 1_u64..(1 << 47), random in any::<[u8; 10]>()) {
+        let full = StepId::v7(ms, [0xff; 10]);
+        let next = StepId::v7_after(full, ms, random);
+        prop_assert!(next > full);
+        prop_assert_eq!(version_and_variant(next.0), (7, 2));
+        prop_assert!(next <= StepId::v7(ms + 1, [0xff; 10]));
+    }
+}

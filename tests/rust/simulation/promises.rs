@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fleet_q::rules::state::State;
 use fleet_q::rules::step::StepId;
 use fleet_q::rules::time::Millis;
+use fleet_q::runtime::Request;
 use fleet_q::store::{Control, Due, Step};
 
 use super::body::STUCK_MS;
@@ -321,5 +322,21 @@ fn a_panic_in_a_loop_strands_no_step() {
         runs.sort_unstable();
         assert_eq!((runs.first(), world.verdict().await), (Some(&1), Vec::<String>::new()));
         assert!(runs.last() > Some(&1), "what the dead loop carried ran again");
+    });
+}
+
+/// P9.
+#[test]
+fn p9_a_batch_starts_in_the_order_it_was_enqueued() {
+    virtual_time(async {
+        let mut world = world(1).await;
+        let requests = (0..8).map(|_| Request { priority: 0, ..world.request_of("sure") }).collect();
+        let answers = world.client().enqueue(requests).await.expect("the weather is fine");
+        let ids: Vec<StepId> = answers.into_iter().map(|id| id.expect("a good request")).collect();
+        world.accepted.extend(&ids);
+        world.settle().await;
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        assert_eq!(ids, sorted, "one producer's ids sort as they were minted");
     });
 }

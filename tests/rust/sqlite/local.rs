@@ -28,6 +28,7 @@ fn every_outcome() -> Vec<Owed> {
         Outcome::Retry { error: error.clone(), delay: Millis(u64::MAX) },
         Outcome::Fail { error: error.clone() },
         Outcome::Snooze { delay: Millis(5) },
+        Outcome::Crash { error: error.clone(), max_crashes: 3 },
         Outcome::Cancel { error: None },
         Outcome::Cancel { error: Some(error) },
     ];
@@ -46,7 +47,7 @@ async fn every_outcome_comes_back_as_it_was_put_oldest_first() {
     let local = LocalFiles::open(folder.path(), "1-a").unwrap();
     local.put(&every_outcome()).await.unwrap();
     assert_eq!(local.owed(100).await.unwrap(), every_outcome());
-    assert_eq!(local.depth().await.unwrap(), 7);
+    assert_eq!(local.depth().await.unwrap(), 8);
     assert_eq!(local.owed(2).await.unwrap(), every_outcome()[..2]);
 }
 

@@ -18,6 +18,7 @@ enum Spelled {
     Retry { error: String, delay_ms: u64 },
     Fail { error: String },
     Snooze { delay_ms: u64 },
+    Crash { error: String, max_crashes: u32 },
     Cancel { error: Option<String> },
 }
 
@@ -27,6 +28,9 @@ pub(super) fn spelled(outcome: &Outcome) -> String {
         Outcome::Retry { error, delay } => Spelled::Retry { error: error.json.to_string(), delay_ms: delay.0 },
         Outcome::Fail { error } => Spelled::Fail { error: error.json.to_string() },
         Outcome::Snooze { delay } => Spelled::Snooze { delay_ms: delay.0 },
+        Outcome::Crash { error, max_crashes } => {
+            Spelled::Crash { error: error.json.to_string(), max_crashes: *max_crashes }
+        }
         Outcome::Cancel { error } => Spelled::Cancel { error: error.as_ref().map(|error| error.json.to_string()) },
     };
     serde_json::to_string(&spelled).expect("text and numbers are JSON")
@@ -35,7 +39,11 @@ pub(super) fn spelled(outcome: &Outcome) -> String {
 pub(super) fn result_of(outcome: &Outcome) -> Option<&Content> {
     match outcome {
         Outcome::Complete { result } => result.as_ref(),
-        Outcome::Retry { .. } | Outcome::Fail { .. } | Outcome::Snooze { .. } | Outcome::Cancel { .. } => None,
+        Outcome::Retry { .. }
+        | Outcome::Fail { .. }
+        | Outcome::Snooze { .. }
+        | Outcome::Crash { .. }
+        | Outcome::Cancel { .. } => None,
     }
 }
 
@@ -49,6 +57,7 @@ pub(super) fn owed(row: &Row<'_>) -> Result<Owed> {
         Spelled::Retry { error, delay_ms } => Outcome::Retry { error: entry(&error), delay: Millis(delay_ms) },
         Spelled::Fail { error } => Outcome::Fail { error: entry(&error) },
         Spelled::Snooze { delay_ms } => Outcome::Snooze { delay: Millis(delay_ms) },
+        Spelled::Crash { error, max_crashes } => Outcome::Crash { error: entry(&error), max_crashes },
         Spelled::Cancel { error } => Outcome::Cancel { error: error.as_deref().map(entry) },
     };
     Ok(Owed { pod: PodId::from(row.get::<_, String>("pod")?.as_str()), finish: Finish { claim, outcome } })

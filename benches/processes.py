@@ -1,0 +1,116 @@
+"""Starts callers and workers, waits for what they leave in the file of ticks, ends those it started."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["BenchError", "Run", "Tick", "spans"]
+
+INSIDE = Path(__file__).parent / "inside"
+STALLED_S = 30.0
+ENDING_S = 10.0
+
+
+class BenchError(Exception):
+    """A run that gave no figure, with the end of the log."""
+
+
+class Tick(NamedTuple):
+    """One body: when it began, and how long after it was sent (-1: not measured)."""
+
+    began_ns: int
+    after_ns: int
+
+
+class Run:
+    """One empty folder, the processes in it, and what they noted."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self._environment = {**os.environ, **environment, "BENCH_FOLDER": str(folder), "PYTHONPATH": str(INSIDE)}
+        self._workers: list[subprocess.Popen[bytes]] = []
+
+    def call(self, *command: str | Path) -> float:
+        """Run a caller to its end; gives the seconds it printed."""
+        done = subprocess.run(
+            list(map(str, command)), env=self._environment, cwd=INSIDE, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise BenchError(f"{' '.join(map(str, command[1:]))}: {_reason(done.stderr)}")
+        return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+
+    @contextmanager
+    def workers(self, count: int, *command: str | Path) -> Iterator[None]:
+        """Run so many workers, until the block ends."""
+        with ExitStack() as stack:
+            log = stack.enter_context((self.folder / "workers.log").open("ab"))
+            for _ in range(count):
+                worker = subprocess.Popen(
+                    list(map(str, command)), env=self._environment, cwd=INSIDE, stdout=log, stderr=log
+                )
+                self._workers.append(worker)
+                stack.callback(self._end, worker)
+            yield
+
+    def forget_ticks(self) -> None:
+        """Begin the count anew; workers keep the file open."""
+        (self.folder / "ticks").write_bytes(b"")
+
+    def await_ticks(self, count: int) -> list[Tick]:
+        """Wait until so many bodies began. Raises BenchError if nothing moves any more."""
+        file = self.folder / "ticks"
+        self.until(lambda: (file.stat().st_size if file.exists() else 0) // 16, count)
+        return sorted(Tick(*record) for record in struct.iter_unpack("<qq", file.read_bytes()))
+
+    def until(self, progress: Callable[[], int], goal: int) -> None:
+        """Poll until `progress` reaches the goal. Raises BenchError if it stalls or a worker ended."""
+        seen, moved = -1, time.monotonic()
+        while (now := progress()) < goal:
+            if now != seen:
+                seen, moved = now, time.monotonic()
+            ended = any(worker.poll() is not None for worker in self._workers)
+            if ended or time.monotonic() - moved > STALLED_S:
+                log = (self.folder / "workers.log").read_text(errors="replace")
+                raise BenchError(f"{'a worker ended' if ended else 'stalled'} at {now} of {goal}: {_reason(log)}")
+            time.sleep(0.01)
+
+    def rss_mib(self) -> float:
+        """Give the resident memory of the workers, each on average."""
+        sizes = [_rss_mib(worker.pid) for worker in self._workers]
+        return sum(sizes) / len(sizes)
+
+    def _end(self, worker: subprocess.Popen[bytes]) -> None:
+        self._workers.remove(worker)
+        worker.send_signal(signal.SIGTERM)
+        try:
+            worker.wait(ENDING_S)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait()
+
+
+def _reason(said: str) -> str:
+    """Pick the line that names the error: a page has no room for a traceback."""
+    lines = said.strip().splitlines() or ["it said nothing"]
+    return next((line for line in reversed(lines) if "Error" in line), lines[-1])
+
+
+def _rss_mib(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def spans(ticks: Sequence[Tick]) -> float:
+    """Give the seconds from the first body's begin to the last one's."""
+    return (ticks[-1].began_ns - ticks[0].began_ns) / 1e9

@@ -1,0 +1,257 @@
+"""Starts, signals and ends the real processes of one test. Judges nothing: that is `judge.py`'s."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from acceptance.waiting import PATIENCE_S, eventually
+
+__all__ = ["BEAT_S", "LONG", "RECOVERY_S", "THRESHOLD_S", "Fleet", "Look", "Worker", "order"]
+
+HERE = Path(__file__).resolve().parent
+BEAT_S = 1.0
+THRESHOLD_S = 5.0
+RECOVERY_S = 1.0
+LONG = os.environ.get("FLEET_Q_TEST_LONG") == "1"
+"""Whether the long forms run; read before the fixtures clean the environment."""
+
+SETTINGS = {
+    "FLEET_Q_HEARTBEAT_INTERVAL": str(BEAT_S),
+    "FLEET_Q_DEAD_POD_THRESHOLD": str(THRESHOLD_S),
+    "FLEET_Q_RECOVERY_INTERVAL": str(RECOVERY_S),
+    "FLEET_Q_STATEMENT_TIMEOUT": "2",
+    "FLEET_Q_CLAIM_INTERVAL": "0.1",
+    "FLEET_Q_SHUTDOWN_GRACE": "5",
+    "FLEET_Q_LOG_FORMAT": "json",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+class Look(NamedTuple):
+    """One change of a pod's row, and when the observer saw it."""
+
+    at: float
+    pod: str
+    status: str
+    beat_ts: int
+    pid: int
+    blocked_by: str | None
+
+
+class Worker:
+    """One process of the fleet, in a process group of its own."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self.process = process
+        self.log = log
+        self.died_at: float | None = None
+        self.told_to_end = False
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self.process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the whole group."""
+        self.told_to_end = True
+        os.killpg(self.pid, number)
+
+    def kill(self) -> float:
+        """`kill -9`, and wait until it is dead; gives the moment of the kill."""
+        at = time.monotonic()
+        self.signal(signal.SIGKILL)
+        self.process.wait(10)
+        self.died_at = time.monotonic()
+        return at
+
+    def wait(self, patience: float = PATIENCE_S) -> int:
+        """Wait for the end; gives the exit code."""
+        code = self.process.wait(patience)
+        self.told_to_end = True
+        self.died_at = time.monotonic()
+        return code
+
+    def terminate(self, patience: float = PATIENCE_S) -> int:
+        """SIGTERM, and wait for the drain to end; gives the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait(patience)
+
+    def logged(self, logger: str) -> list[dict[str, Any]]:
+        """Give the fields of what this logger wrote."""
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.endswith("}")]
+        entries = [json.loads(line) for line in lines if line.startswith("{")]
+        return [{**entry, **entry.get("fleet_q", {})} for entry in entries if entry["logger"] == logger]
+
+    def tail(self) -> str:
+        """Give the end of the log."""
+        return f"--- {self.name}\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+
+class Fleet:
+    """A database, its observer, and every process that a test starts on it."""
+
+    def __init__(self, folder: Path, *, history: bool = True, **settings: str) -> None:
+        self.folder = folder
+        self.database = folder / "queue.db"
+        self.effects = folder / "effects.log"
+        self.beats = folder / "beats.log"
+        self.workers: list[Worker] = []
+        self.deaths: dict[int, float] = {}
+        self._helpers: list[subprocess.Popen[bytes]] = []
+        self._settings = {f"FLEET_Q_{name}": value for name, value in settings.items()}
+        self.produce([])
+        self._observer = self._helper("observe.py", str(self.database), str(self.beats))
+        if history:
+            self._ask({"history": True})
+
+    def worker(self, name: str, *, tasks: str | None = None, ready: bool = True, **settings: str) -> Worker:
+        """Start a pod; with `ready`, wait until it is registered."""
+        given = {f"FLEET_Q_{key}": value for key, value in settings.items()}
+        if tasks is not None:
+            given["ACCEPTANCE_TASKS"] = tasks
+        command = [sys.executable, "-m", "fleet_q.cli", "worker", "acceptance.bodies:fq"]
+        worker = self.start(name, command, **given)
+        if ready:
+            self.ready(worker)
+        return worker
+
+    def start(self, name: str, command: list[str], **environment: str) -> Worker:
+        """Start any process of the fleet under this name."""
+        log = self.folder / f"{len(self.workers)}-{name}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                env=self._environment(name, environment),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        worker = Worker(name, process, log)
+        self.workers.append(worker)
+        return worker
+
+    def ready(self, worker: Worker) -> str:
+        """Wait until this process has a pod that is up; gives its id."""
+
+        def pod() -> str | None:
+            assert worker.process.poll() is None, worker.tail()
+            return next((pod for pod, status, pid in self.pods() if pid == worker.pid and status == "up"), None)
+
+        return str(eventually(pod, f"{worker.name} is up"))
+
+    def produce(self, orders: list[dict[str, Any]], *, wait: bool = True) -> Worker:
+        """Start a producer with these orders; with `wait`, until it has carried them out."""
+        filled = [{"args": {}, "batch": 100, "pace": 0, **order} for order in orders]
+        command = [sys.executable, "-m", "acceptance.produce", json.dumps(filled)]
+        producer = self.start("producer", command, FLEET_Q_ROLE="producer")
+        if wait:
+            assert producer.wait() == 0, producer.tail()
+        return producer
+
+    def query(self, sql: str, *values: object) -> list[list[Any]]:
+        """Ask the observer process."""
+        answer: list[list[Any]] = self._ask({"sql": sql, "values": values})
+        return answer
+
+    def scalar(self, sql: str, *values: object) -> int:
+        """Ask for one number."""
+        return int(self.query(sql, *values)[0][0] or 0)
+
+    def pods(self) -> list[tuple[str, str, int]]:
+        """Give id, status and process of every row in POD_HEALTH."""
+        sql = "select pod_id, status, meta ->> '$.pid' from pod_health where kind = 'pod' order by birth_ts"
+        return [(pod, status, int(pid)) for pod, status, pid in self.query(sql)]
+
+    def looks(self) -> list[Look]:
+        """Give what the observer saw of the beats so far."""
+        return [Look(*json.loads(line)) for line in self.beats.read_text().splitlines() if line.endswith("]")]
+
+    def open_steps(self) -> int:
+        """Count the steps that are not final."""
+        return self.scalar("select count(*) from step_tracker where status not in ('completed', 'failed', 'cancelled')")
+
+    def settled(self, patience: float = PATIENCE_S) -> None:
+        """Wait until every step is final."""
+        eventually(lambda: self.open_steps() == 0, "every step is final", patience, every=0.1)
+
+    def forked(self, pid: int, died_at: float) -> None:
+        """Note that a process which another one forked has ended."""
+        self.deaths[pid] = died_at
+
+    def lock(self) -> Callable[[], None]:
+        """Hold the write lock from another process; gives what lets go of it."""
+        holder = self._helper("hold_lock.py", str(self.database))
+        _say(holder, "lock")
+        return lambda: _say(holder, "unlock")
+
+    def close(self) -> None:
+        """End what still runs."""
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                os.killpg(worker.pid, signal.SIGKILL)
+                worker.process.wait(10)
+        for helper in self._helpers:
+            _pipe(helper.stdin).close()
+            helper.wait(10)
+            _pipe(helper.stdout).close()
+
+    def tails(self) -> str:
+        """Give the end of every log, for a failure's message."""
+        return "\n".join(worker.tail() for worker in self.workers)
+
+    def _helper(self, script: str, *arguments: str) -> subprocess.Popen[bytes]:
+        helper = subprocess.Popen(
+            [sys.executable, str(HERE / script), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._helpers.append(helper)
+        return helper
+
+    def _ask(self, question: dict[str, object]) -> Any:
+        _pipe(self._observer.stdin).write(json.dumps(question).encode() + b"\n")
+        _pipe(self._observer.stdin).flush()
+        line = _pipe(self._observer.stdout).readline()
+        assert line, "the observer has died; its message is in the captured output"
+        return json.loads(line)
+
+    def _environment(self, name: str, more: dict[str, str]) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("FLEET_Q_")}
+        return {
+            **inherited,
+            **SETTINGS,
+            "FLEET_Q_URL": f"sqlite:///{self.database}",
+            "FLEET_Q_LOCAL_PATH": str(self.folder / f"local-{name}"),
+            "FLEET_Q_POD_ID": name,
+            "ACCEPTANCE_LOG": str(self.effects),
+            # What the tester put there goes on: it may be a wheel with a defect planted.
+            "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+            **self._settings,
+            **more,
+        }
+
+
+def _say(helper: subprocess.Popen[bytes], order: str) -> None:
+    _pipe(helper.stdin).write(f"{order}\n".encode())
+    _pipe(helper.stdin).flush()
+    assert _pipe(helper.stdout).readline() == f"{order}ed\n".encode()
+
+
+def _pipe(pipe: Any) -> Any:
+    assert pipe is not None
+    return pipe
+
+
+def order(task: str, count: int, *, batch: int = 100, pace: float = 0, **args: object) -> dict[str, Any]:
+    """Spell one order for a producer."""
+    return {"task": task, "count": count, "batch": batch, "pace": pace, "args": args}

@@ -1,0 +1,49 @@
+"""Waits for what other processes do, and repeats scenarios that proved nothing. Knows no fleet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+__all__ = ["PATIENCE_S", "InconclusiveError", "eventually", "repeated", "spread"]
+
+PATIENCE_S = 60.0
+ATTEMPTS_MAX = 3
+
+T = TypeVar("T")
+
+
+class InconclusiveError(Exception):
+    """The fault struck when there was nothing to strike; the run proves nothing."""
+
+
+def eventually(condition: Callable[[], Any], what: str, patience: float = PATIENCE_S, every: float = 0.02) -> Any:
+    """Give the first truthy answer of `condition`; fail, naming `what`, if none comes in time."""
+    until = time.monotonic() + patience
+    while not (answer := condition()):
+        assert time.monotonic() < until, f"not within {patience:g} s: {what}"
+        time.sleep(every)  # real time: other processes decide when; this only looks
+    return answer
+
+
+def repeated(scenario: Callable[[T], None], make_fleet: Callable[[], T]) -> None:
+    """Run a scenario on fresh fleets until one run is conclusive."""
+    why: InconclusiveError | None = None
+    for _ in range(ATTEMPTS_MAX):
+        try:
+            scenario(make_fleet())
+        except InconclusiveError as reason:
+            why = reason
+        else:
+            return
+    raise AssertionError(f"inconclusive {ATTEMPTS_MAX} times") from why
+
+
+def spread(seconds: Iterable[float]) -> str:
+    """Say how numbers are spread: least, median, 95th percentile, most."""
+    ordered = sorted(seconds)
+    if not ordered:
+        return "nothing measured"
+    at = [ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0, 0.5, 0.95)]
+    return f"n={len(ordered)} min={at[0]:.2f} median={at[1]:.2f} p95={at[2]:.2f} max={ordered[-1]:.2f} s"
