@@ -3,6 +3,7 @@
 //! Leaves no session state behind: statements are unnamed, settings are local to their transaction.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
@@ -16,6 +17,7 @@ use super::sql::{Call, Statement, Statements};
 use crate::rules::time::Millis;
 use crate::store::clock::DatabaseClock;
 use crate::store::error::{Error, Result};
+use crate::store::types::Tally;
 
 /// How often a transaction that gave way to a rival (40P01, 40001) is run again.
 const RIVALRY_ROUNDS: u32 = 5;
@@ -39,6 +41,8 @@ pub(super) struct Connections {
     pub tls: MakeRustlsConnect,
     pool: Pool,
     beats: Mutex<Option<Client>>,
+    /// Statements sent and transactions committed.
+    tally: [AtomicU64; 2],
     clock: Option<Arc<dyn DatabaseClock>>,
     connect_timeout: Duration,
     statement_timeout: Duration,
@@ -72,7 +76,8 @@ impl Connections {
         let pool = pool.build().map_err(|e| Error::config(e.to_string()))?;
         let statement_timeout = bounds.statement_timeout.as_duration();
         let (beats, clock) = (Mutex::new(None), bounds.clock);
-        Ok(Self { sql, config, tls, pool, beats, clock, connect_timeout, statement_timeout })
+        let tally = [AtomicU64::new(0), AtomicU64::new(0)];
+        Ok(Self { sql, config, tls, pool, beats, tally, clock, connect_timeout, statement_timeout })
     }
 
     /// A statement of this store, to be given its values.
@@ -148,6 +153,11 @@ impl Connections {
         *self.beats.lock().await = None;
     }
 
+    pub fn tally(&self) -> Tally {
+        let [statements, commits] = &self.tally;
+        Tally { statements: statements.load(Ordering::Relaxed), commits: commits.load(Ordering::Relaxed) }
+    }
+
     fn limits<'a>(&self, call: Call<'a>) -> Call<'a> {
         let ms = format!("{}ms", self.statement_timeout.as_millis());
         call.with("statement_timeout", ms.clone()).with("idle_timeout", ms)
@@ -160,9 +170,14 @@ impl Connections {
         calls: &[Call<'_>],
         effect: Effect,
     ) -> Result<Answers, Failure> {
+        // With begin, limits and commit.
+        self.tally[0].fetch_add(calls.len() as u64 + 3, Ordering::Relaxed);
         let patience = self.statement_timeout + ANSWER_GRACE;
         match tokio::time::timeout(patience, transaction(client, limits, calls)).await {
-            Ok(answer) => answer.map_err(Failure::Said),
+            Ok(answer) => {
+                self.tally[1].fetch_add(u64::from(answer.is_ok()), Ordering::Relaxed);
+                answer.map_err(Failure::Said)
+            }
             Err(late) => Err(Failure::Other(match effect {
                 Effect::None => Error::unavailable("no answer in time", late),
                 Effect::Possible => Error::unknown("no answer in time"),

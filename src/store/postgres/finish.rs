@@ -47,6 +47,7 @@ pub(super) fn finish_calls<'a>(db: &'a Connections, wave: &[Told<'a>]) -> [Call<
         .with("content_types", asked().map(|one| result(&one.outcome).map(|r| &*r.content_type)).collect::<Vec<_>>())
         .with("errors", asked().map(|one| entry(&one.outcome).map(|e| &*e.json)).collect::<Vec<_>>())
         .with("delays", asked().map(|one| delay(&one.outcome)).collect::<Vec<_>>())
+        .with("max_crashes", asked().map(|one| max_crashes(&one.outcome)).collect::<Vec<_>>())
         .with("errors_kept", errors_kept());
     let ids: Vec<StepId> = wave.iter().map(|told| told.finish.claim.step_id).collect();
     [record, db.call(&db.sql.standing).with("step_ids", ids)]
@@ -102,6 +103,7 @@ fn kind(outcome: &Outcome) -> &'static str {
         Outcome::Retry { .. } => "retry",
         Outcome::Fail { .. } => "fail",
         Outcome::Snooze { .. } => "snooze",
+        Outcome::Crash { .. } => "crash",
         Outcome::Cancel { .. } => "cancel",
     }
 }
@@ -109,13 +111,17 @@ fn kind(outcome: &Outcome) -> &'static str {
 fn result(outcome: &Outcome) -> Option<&Content> {
     match outcome {
         Outcome::Complete { result } => result.as_ref(),
-        Outcome::Retry { .. } | Outcome::Fail { .. } | Outcome::Snooze { .. } | Outcome::Cancel { .. } => None,
+        Outcome::Retry { .. }
+        | Outcome::Fail { .. }
+        | Outcome::Snooze { .. }
+        | Outcome::Crash { .. }
+        | Outcome::Cancel { .. } => None,
     }
 }
 
 fn entry(outcome: &Outcome) -> Option<&ErrorEntry> {
     match outcome {
-        Outcome::Retry { error, .. } | Outcome::Fail { error } => Some(error),
+        Outcome::Retry { error, .. } | Outcome::Fail { error } | Outcome::Crash { error, .. } => Some(error),
         Outcome::Cancel { error } => error.as_ref(),
         Outcome::Complete { .. } | Outcome::Snooze { .. } => None,
     }
@@ -124,7 +130,18 @@ fn entry(outcome: &Outcome) -> Option<&ErrorEntry> {
 fn delay(outcome: &Outcome) -> i64 {
     match outcome {
         Outcome::Retry { delay, .. } | Outcome::Snooze { delay } => signed(*delay),
-        Outcome::Complete { .. } | Outcome::Fail { .. } | Outcome::Cancel { .. } => 0,
+        Outcome::Complete { .. } | Outcome::Fail { .. } | Outcome::Crash { .. } | Outcome::Cancel { .. } => 0,
+    }
+}
+
+fn max_crashes(outcome: &Outcome) -> Option<i64> {
+    match outcome {
+        Outcome::Crash { max_crashes, .. } => Some(i64::from(*max_crashes)),
+        Outcome::Complete { .. }
+        | Outcome::Retry { .. }
+        | Outcome::Fail { .. }
+        | Outcome::Snooze { .. }
+        | Outcome::Cancel { .. } => None,
     }
 }
 

@@ -36,7 +36,7 @@ use super::error::{Error, Refusal, Result};
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
-    Stats, Step, Verdict,
+    Stats, Step, Tally, Verdict,
 };
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
@@ -127,7 +127,7 @@ impl Store for PostgresStore {
     async fn cycle(&self, call: &Cycle) -> Result<CycleReply> {
         let reply = cycle::cycle(&self.db, call).await?;
         let runs_again = call.finishes.iter().any(|finish| match finish.outcome {
-            Outcome::Retry { .. } | Outcome::Snooze { .. } => true,
+            Outcome::Retry { .. } | Outcome::Snooze { .. } | Outcome::Crash { .. } => true,
             Outcome::Complete { .. } | Outcome::Fail { .. } | Outcome::Cancel { .. } => false,
         });
         self.bump_if(runs_again || reply.released.contains(&Verdict::Recorded));
@@ -207,6 +207,10 @@ impl Store for PostgresStore {
 
     fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64> {
         self.wakes.subscribe(&self.db, self.schema.as_deref())
+    }
+
+    fn tally(&self) -> Tally {
+        self.db.tally()
     }
 
     async fn close(&self) {
