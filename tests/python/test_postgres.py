@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +16,15 @@ from pathlib import Path
 import pytest
 
 from fleet_q import FleetQ
+from fleet_q.demo.files import steps
+from fleet_q.demo.server import Server
 
 pytestmark = pytest.mark.acceptance
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "test-postgres"
-MODULE = '''
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "scripts" / "test-postgres"
+FILES = 60
+MODULE = """
 import os
 import threading
 from pathlib import Path
@@ -42,7 +48,7 @@ def stuck_once(folder: str) -> int:
     if not others:
         threading.Event().wait()
     return os.getpid()
-'''
+"""
 # Quick rescue, so that the test waits seconds for it.
 QUICK = {"HEARTBEAT_INTERVAL": "0.3", "DEAD_POD_THRESHOLD": "2", "RECOVERY_INTERVAL": "0.3", "STATEMENT_TIMEOUT": "1"}
 
@@ -93,14 +99,14 @@ def worker(folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Pop
 
 
 @pytest.mark.timeout(120)
-def test_work_is_done_retried_and_rescued_on_postgres(
-    fq: FleetQ, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_work_is_done_retried_and_rescued_on_postgres(fq: FleetQ, environment: dict[str, str], tmp_path: Path) -> None:
     @fq.task
-    def flaky() -> int: ...
+    def flaky() -> int:
+        raise NotImplementedError
 
     @fq.task
-    def stuck_once(folder: str) -> int: ...
+    def stuck_once(folder: str) -> int:
+        raise NotImplementedError
 
     retried = flaky.using(unique="one").enqueue_sync()
     with worker(tmp_path, environment) as first:
@@ -114,3 +120,36 @@ def test_work_is_done_retried_and_rescued_on_postgres(
         assert held.result_sync(timeout=60) == second.pid
     info = held.info_sync()
     assert (info.status, info.retry_count) == ("completed", 0)
+
+
+@contextmanager
+def demo(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
+    """Serve the demo app; nothing but its environment says that the queue is on Postgres."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    place = ["--app-dir", str(ROOT / "examples" / "fastapi_app"), "--port", str(port), "--no-access-log"]
+    with (folder / "server.log").open("ab") as log:
+        command = [sys.executable, "-m", "uvicorn", "app:app", *place]
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    server = Server(process, port, folder)
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        server.close()
+        process.terminate()
+        process.wait(timeout=40)
+
+
+@pytest.mark.timeout(120)
+def test_the_demo_app_runs_on_postgres_by_its_url_alone(environment: dict[str, str], tmp_path: Path) -> None:
+    with demo(tmp_path, environment) as server:
+        bodies = steps(FILES)
+        ids = [str(server.post("/submit", body)["step_id"]) for body in bodies]
+        deadline = time.monotonic() + 60
+        while (found := server.get("/admin/queue")) and found["completed"] != FILES:
+            assert time.monotonic() < deadline, (found, server.log_tail())
+        ended = [server.get(f"/status/{step_id}")["status"] for step_id in ids]
+    assert sorted(map(str, ended)).count("completed") == FILES
+    assert len(ended) == FILES + 1

@@ -2,6 +2,7 @@
 
 mod bad_rows;
 mod migrations;
+mod races;
 pub mod server;
 mod url;
 mod wake_ups;
