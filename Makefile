@@ -27,11 +27,11 @@ VERSIONS ?= short
 BENCH := $(CACHE)/bench
 
 # What `make test` runs, in this order; each name is a target below.
-SUITES := fmt-check clippy test-rust wheel ruff mypy stubtest pyright test-python test-versions test-docs pip-check
+SUITES := fmt-check clippy test-rust wheel ruff mypy stubtest pyright test-python test-acceptance test-versions test-docs pip-check
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: $(VENV)/.installed ## Run the FastAPI demo: real work, submitted over HTTP, on SQLite
@@ -47,7 +47,11 @@ test-rust: $(VENV)/.tools ## Run the Rust tests, with a Postgres beside them; FI
 
 .PHONY: test-python
 test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='-k name' picks some
-	$(PY) -m pytest -m 'not docs' $(FILTER)
+	$(PY) -m pytest -m 'not docs and not acceptance' $(FILTER)
+
+.PHONY: test-acceptance
+test-acceptance: $(VENV)/.installed $(VENV)/.tools ## Kill, freeze and lock out real processes; the short form, 2.5 minutes
+	$(PY) -m pytest tests/python/acceptance $(FILTER)
 
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
