@@ -51,7 +51,7 @@ test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='
 
 .PHONY: test-acceptance
 test-acceptance: $(VENV)/.installed $(VENV)/.tools ## Kill, freeze and lock out real processes; the short form, 2.5 minutes
-	$(PY) -m pytest tests/python/acceptance $(FILTER)
+	$(PY) -m pytest -m 'acceptance and not docs' $(FILTER)
 
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
