@@ -42,8 +42,8 @@ test: ## Run every check and test, and say how long each took
 	@scripts/suites $(SUITES)
 
 .PHONY: test-rust
-test-rust: ## Run the Rust tests; FILTER=name picks some
-	$(CARGO) test --quiet -- $(FILTER)
+test-rust: $(VENV)/.tools ## Run the Rust tests, with a Postgres beside them; FILTER=name picks some
+	$(PY) scripts/test-postgres $(CARGO) test --quiet -- $(FILTER)
 
 .PHONY: test-python
 test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='-k name' picks some
@@ -51,7 +51,7 @@ test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='
 
 .PHONY: test-acceptance
 test-acceptance: $(VENV)/.installed $(VENV)/.tools ## Kill, freeze and lock out real processes; the short form, 2.5 minutes
-	$(PY) -m pytest tests/python/acceptance $(FILTER)
+	$(PY) -m pytest -m 'acceptance and not docs' $(FILTER)
 
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim

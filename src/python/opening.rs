@@ -14,13 +14,20 @@ use crate::runtime::{ClientError, Parts};
 use crate::store::clock::DatabaseClock;
 use crate::store::journal::Local;
 use crate::store::memory::MemoryLocal;
+use crate::store::postgres;
 use crate::store::sqlite::LocalFiles;
-use crate::store::url::{self, Target};
+use crate::store::url::{self, OpenOptions, Target};
 use crate::store::{Error, Store};
 
 pub fn parts(config: &Config, threads: Arc<Threads>) -> Result<Parts, ClientError> {
     let failed = |error: Error| ClientError::from_store(&error, &[]);
-    let store: Arc<dyn Store> = url::open(&config.url, config.statement_timeout, Arc::new(PodTime)).map_err(failed)?;
+    let options = OpenOptions {
+        memory_clock: Arc::new(PodTime),
+        schema: config.schema.clone(),
+        connect_timeout: config.connect_timeout,
+        statement_timeout: config.statement_timeout,
+    };
+    let store: Arc<dyn Store> = url::open(&config.url, options).map_err(failed)?;
     let local = local(config).map_err(failed)?;
     let (clock, draws) = (Arc::new(SystemClock), Arc::new(SystemDraws));
     Ok(Parts { store, local, clock, draws, events: Events::default(), spawner: threads })
@@ -54,6 +61,7 @@ fn lasting_name(config: &Config) -> Result<Option<String>, Error> {
     let place = match url::parse(&config.url)? {
         Target::Memory | Target::Sqlite { path: None, .. } => return Ok(None),
         Target::Sqlite { path: Some(path), .. } => resolved(&path).to_string_lossy().into_owned(),
+        Target::Postgres => postgres::place(&config.url)?,
     };
     let schema = config.schema.as_deref().unwrap_or("");
     Ok(Some(format!("{:016x}", fnv1a(format!("{place}\0{schema}").as_bytes()))))

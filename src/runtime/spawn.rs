@@ -39,9 +39,9 @@ impl Threads {
             .worker_threads(2)
             .max_blocking_threads(2)
             .thread_name("fleet-q-work")
-            .enable_time()
+            .enable_all()
             .build()?;
-        let beats = Builder::new_current_thread().enable_time().build()?;
+        let beats = Builder::new_current_thread().enable_all().build()?;
         let (work_handle, beats_handle) = (work.handle().clone(), beats.handle().clone());
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("fleet-q-beats".into()).spawn(move || {

@@ -7,6 +7,8 @@ pub mod clock;
 pub mod error;
 pub mod journal;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod types;

@@ -16,14 +16,26 @@ pub enum Target {
     Memory,
     /// `sqlite:///relative.db`, `sqlite:////absolute.db`, `sqlite://:memory:`.
     Sqlite { path: Option<PathBuf>, synchronous_normal: bool },
+    /// `postgresql://user@host/database`; what stands behind the scheme is read by the store itself.
+    Postgres,
 }
 
-/// Opens the store that `url` names. `memory_clock` is the clock of `memory://`, which has no
-/// database to ask; other stores use their database's own.
-pub fn open(url: &str, busy_timeout: Millis, memory_clock: Arc<dyn DatabaseClock>) -> Result<Arc<dyn Store>> {
+/// What a store is opened with, beside its URL; each takes what concerns it.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// The clock of `memory://`, which has no database to ask; other stores use their database's own.
+    pub memory_clock: Arc<dyn DatabaseClock>,
+    pub schema: Option<String>,
+    pub connect_timeout: Millis,
+    pub statement_timeout: Millis,
+}
+
+/// Opens the store that `url` names. Connects to no server yet.
+pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     match parse(url)? {
-        Target::Memory => Ok(Arc::new(MemoryStore::new(memory_clock))),
-        Target::Sqlite { path, synchronous_normal } => open_sqlite(path, synchronous_normal, busy_timeout),
+        Target::Memory => Ok(Arc::new(MemoryStore::new(options.memory_clock))),
+        Target::Sqlite { path, synchronous_normal } => open_sqlite(path, synchronous_normal, options.statement_timeout),
+        Target::Postgres => open_postgres(url, options),
     }
 }
 
@@ -36,10 +48,11 @@ pub fn parse(url: &str) -> Result<Target> {
     match scheme.to_ascii_lowercase().as_str() {
         "memory" => memory(place, query),
         "sqlite" => sqlite(place, query),
-        "postgres" | "postgresql" | "snowflake" => {
-            Err(Error::config(format!("this build of fleet-q has no store for {scheme}:// URLs; use sqlite:///path")))
-        }
-        _ => Err(Error::config("the URL has an unknown scheme: give sqlite:///path or memory://")),
+        "postgres" | "postgresql" => Ok(Target::Postgres),
+        "snowflake" => Err(Error::config(
+            "this build of fleet-q has no store for snowflake:// URLs; use postgresql://… or sqlite:///path",
+        )),
+        _ => Err(Error::config("the URL has an unknown scheme: give sqlite:///path, postgresql://… or memory://")),
     }
 }
 
@@ -100,4 +113,22 @@ fn open_sqlite(path: Option<PathBuf>, synchronous_normal: bool, busy_timeout: Mi
 #[cfg(not(feature = "sqlite"))]
 fn open_sqlite(_path: Option<PathBuf>, _synchronous_normal: bool, _busy_timeout: Millis) -> Result<Arc<dyn Store>> {
     Err(Error::config("fleet-q was built without the sqlite feature"))
+}
+
+#[cfg(feature = "postgres")]
+fn open_postgres(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
+    use super::postgres::{PostgresOptions, PostgresStore, WORK_CONNECTIONS};
+    let options = PostgresOptions {
+        schema: options.schema,
+        work_connections: WORK_CONNECTIONS,
+        connect_timeout: options.connect_timeout,
+        statement_timeout: options.statement_timeout,
+        clock: None,
+    };
+    Ok(Arc::new(PostgresStore::open(url, options)?))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn open_postgres(_url: &str, _options: OpenOptions) -> Result<Arc<dyn Store>> {
+    Err(Error::config("fleet-q was built without the postgres feature"))
 }

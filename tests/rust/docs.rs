@@ -142,6 +142,10 @@ How to insert a step from another language: [Plain SQL](plain-sql.md).
     for (name, sql) in migrations(&root().join("src/store/sqlite/migrations")) {
         write!(page, "\n`{name}`\n```sql\n{}\n```\n", sql.trim_end()).expect("a String takes all");
     }
+    page.push_str("\n## Postgres\n`/*schema*/` is where the name that `SCHEMA` gives goes.\n");
+    for (name, sql) in migrations(&root().join("src/store/postgres/migrations")) {
+        write!(page, "\n`{name}`\n```sql\n{}\n```\n", sql.trim_end()).expect("a String takes all");
+    }
     page
 }
 

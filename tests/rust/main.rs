@@ -5,6 +5,8 @@ mod conformance;
 mod docs;
 #[cfg(feature = "sqlite")]
 mod model;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rules;
 mod simulation;
 #[cfg(feature = "sqlite")]

@@ -97,3 +97,74 @@ fn force_sqlite(path: &std::path::Path, step_id: StepId, state: State) {
         .unwrap();
     assert_eq!(edited, 1, "force needs a stored step");
 }
+
+#[cfg(feature = "postgres")]
+pub use self::postgres::postgres;
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use fleet_q::rules::time::Millis;
+    use fleet_q::store::clock::DatabaseClock;
+    use fleet_q::store::postgres::{PostgresOptions, PostgresStore};
+
+    use super::{Arc, Bed, FORCED, Migrate, NOBODY, PinnedClock, State, StepId, Store, T0};
+    use crate::postgres::server::{self, Server};
+
+    static BEDS: AtomicU32 = AtomicU32::new(0);
+
+    /// A schema of its own on the test server; `None`, said loudly, where there is no server.
+    pub async fn postgres() -> Option<Bed> {
+        let server = server::get()?;
+        let schema = format!("t_{}_{}", std::process::id(), BEDS.fetch_add(1, Ordering::Relaxed));
+        let clock = Arc::new(PinnedClock::at(T0));
+        let open = || PostgresStore::open(&server.url, options(&schema, Some(Arc::<PinnedClock>::clone(&clock) as _)));
+        let store = open().unwrap();
+        store.migrate(Migrate::Apply).await.unwrap();
+        let second = Arc::new(open().unwrap());
+        let own = schema.clone();
+        let force = Box::new(move |step_id, state| force(server, &own, step_id, state));
+        let keeps = Box::new(Dropped { server, schema });
+        Some(Bed { name: "postgres", store: Arc::new(store), second, clock, force, _keeps: keeps })
+    }
+
+    fn options(schema: &str, clock: Option<Arc<dyn DatabaseClock>>) -> PostgresOptions {
+        PostgresOptions {
+            schema: Some(schema.to_owned()),
+            work_connections: 2,
+            connect_timeout: Millis(10_000),
+            statement_timeout: Millis(10_000),
+            clock,
+        }
+    }
+
+    fn force(server: &'static Server, schema: &str, step_id: StepId, state: State) {
+        let claimed = state == State::Claimed;
+        let ended = claimed || state.is_final();
+        let or_null = |given: bool, value: String| if given { value } else { "null".to_owned() };
+        let edited = server.execute(format!(
+            "update \"{schema}\".step_tracker
+             set status = '{}', claimed_by = {}, claim_id = {}, claimed_ts = {}, finished_ts = {}
+             where step_id = '{step_id}'",
+            state.as_str(),
+            or_null(claimed, format!("'{NOBODY}'")),
+            or_null(ended, format!("'{FORCED}'")),
+            or_null(claimed, T0.0.to_string()),
+            or_null(state.is_final(), T0.0.to_string()),
+        ));
+        assert_eq!(edited, 1, "force needs a stored step");
+    }
+
+    /// Leaves nothing behind on a server that outlives the test.
+    struct Dropped {
+        server: &'static Server,
+        schema: String,
+    }
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.server.execute(format!("drop schema \"{}\" cascade", self.schema));
+        }
+    }
+}

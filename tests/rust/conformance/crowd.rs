@@ -23,6 +23,14 @@ async fn claimers_on_sqlite_share_no_step() {
     claimers_share_no_step(&bed::sqlite().await).await;
 }
 
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn claimers_on_postgres_share_no_step() {
+    if let Some(bed) = bed::postgres().await {
+        claimers_share_no_step(&bed).await;
+    }
+}
+
 async fn claimers_share_no_step(bed: &Bed) {
     bed.enqueue((1..=STEPS).map(step).collect()).await;
     let mut claimers = tokio::task::JoinSet::new();

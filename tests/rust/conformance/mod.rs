@@ -15,6 +15,15 @@ macro_rules! for_each_store {
                 super::$case(&crate::conformance::bed::sqlite().await).await;
             })+
         }
+        #[cfg(feature = "postgres")]
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $case() {
+                if let Some(bed) = crate::conformance::bed::postgres().await {
+                    super::$case(&bed).await;
+                }
+            })+
+        }
     };
 }
 

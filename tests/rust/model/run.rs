@@ -33,10 +33,10 @@ struct Past {
     calls: u64,
 }
 
-pub async fn compare(commands: &[Command]) -> TestCaseResult {
-    let (model, subject) = (bed::memory().await, bed::sqlite().await);
+pub async fn compare(subject: &Bed, commands: &[Command]) -> TestCaseResult {
+    let model = bed::memory().await;
     let mut past = Past::default();
-    for bed in [&model, &subject] {
+    for bed in [&model, subject] {
         for pod in 0..PODS {
             bed.pod(past.pod(pod).as_str()).await;
         }
@@ -48,12 +48,12 @@ pub async fn compare(commands: &[Command]) -> TestCaseResult {
             past.lives[usize::from(*pod)] += 1;
         }
         let expected = perform(&model, command, &past).await;
-        let found = perform(&subject, command, &past).await;
-        equal(&expected.text, &found.text, command_no)?;
+        let found = perform(subject, command, &past).await;
+        equal(&expected.text, &found.text, subject.name, command_no)?;
         past.claims.extend(expected.claims);
         past.steps.extend(expected.steps);
-        let (expected, found) = (contents(&model, &past).await, contents(&subject, &past).await);
-        equal(&expected, &found, command_no)?;
+        let (expected, found) = (contents(&model, &past).await, contents(subject, &past).await);
+        equal(&expected, &found, subject.name, command_no)?;
         if matches!(command, Command::Live { .. } | Command::Beat { .. }) {
             past.seen = beats(&model).await;
         }
@@ -61,11 +61,11 @@ pub async fn compare(commands: &[Command]) -> TestCaseResult {
     Ok(())
 }
 
-fn equal(expected: &str, found: &str, what: impl Fn() -> String) -> TestCaseResult {
+fn equal(expected: &str, found: &str, name: &str, what: impl Fn() -> String) -> TestCaseResult {
     if expected == found {
         return Ok(());
     }
-    Err(TestCaseError::fail(format!("{}\n model: {expected}\nsqlite: {found}", what())))
+    Err(TestCaseError::fail(format!("{}\n model: {expected}\n{name}: {found}", what())))
 }
 
 /// What a store answered.

@@ -17,6 +17,7 @@ fn urls_that_are_understood() {
         ("sqlite:///q.db?synchronous=full", sqlite("q.db", false)),
         ("sqlite://:memory:", Target::Sqlite { path: None, synchronous_normal: false }),
         ("memory://", Target::Memory),
+        ("postgresql://u:secret@host/db", Target::Postgres),
     ] {
         assert_eq!(parse(url).unwrap(), target, "{url}");
     }
@@ -33,7 +34,7 @@ fn urls_that_are_refused_say_why() {
         ("sqlite:///q.db?synchronous=off", "normal or full"),
         ("sqlite:///q.db?mode=ro", "\"mode\" is unknown"),
         ("memory://x", "no path"),
-        ("postgresql://u:secret@host/db", "no store for postgresql://"),
+        ("snowflake://u:secret@account/db", "no store for snowflake://"),
     ] {
         let error = parse(url).unwrap_err().to_string();
         assert!(error.contains(why) && !error.contains("secret"), "{url}: {error}");

@@ -1,0 +1,212 @@
+//! Owns the connections: a pool for work, one for beats. Runs a transaction as one round trip.
+//!
+//! Leaves no session state behind: statements are unnamed, settings are local to their transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+use tokio_postgres::{Client, Config, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::errors::{Effect, is_rivalry, of_connecting, of_pool, of_statement};
+use super::sql::{Call, Statement, Statements};
+use crate::rules::time::Millis;
+use crate::store::clock::DatabaseClock;
+use crate::store::error::{Error, Result};
+use crate::store::types::Tally;
+
+/// How often a transaction that gave way to a rival (40P01, 40001) is run again.
+const RIVALRY_ROUNDS: u32 = 5;
+
+/// How long an answer may be late beyond the server's own limit before the call is given up.
+const ANSWER_GRACE: Duration = Duration::from_secs(2);
+
+/// The rows of each statement of a transaction.
+pub(super) type Answers = Vec<Vec<Row>>;
+
+/// Why a transaction failed: the driver's word, or silence.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Said(tokio_postgres::Error),
+    Other(Error),
+}
+
+pub(super) struct Connections {
+    pub sql: Arc<Statements>,
+    pub config: Config,
+    pub tls: MakeRustlsConnect,
+    pool: Pool,
+    beats: Mutex<Option<Client>>,
+    /// Statements sent and transactions committed.
+    tally: [AtomicU64; 2],
+    clock: Option<Arc<dyn DatabaseClock>>,
+    connect_timeout: Duration,
+    statement_timeout: Duration,
+}
+
+/// How a store's connections are made and bounded.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    pub work_connections: usize,
+    pub connect_timeout: Millis,
+    pub statement_timeout: Millis,
+    /// Stands in for the database's clock in tests.
+    pub clock: Option<Arc<dyn DatabaseClock>>,
+}
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connections").field("pool", &self.pool.status()).finish_non_exhaustive()
+    }
+}
+
+impl Connections {
+    /// Connects to nothing yet.
+    pub fn new(config: Config, tls: MakeRustlsConnect, sql: Arc<Statements>, bounds: Bounds) -> Result<Self> {
+        let connect_timeout = bounds.connect_timeout.as_duration();
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config.clone(), tls.clone(), recycling);
+        let timeouts =
+            Timeouts { wait: Some(connect_timeout), create: Some(connect_timeout), recycle: Some(connect_timeout) };
+        let pool = Pool::builder(manager).max_size(bounds.work_connections).timeouts(timeouts).runtime(Runtime::Tokio1);
+        let pool = pool.build().map_err(|e| Error::config(e.to_string()))?;
+        let statement_timeout = bounds.statement_timeout.as_duration();
+        let (beats, clock) = (Mutex::new(None), bounds.clock);
+        let tally = [AtomicU64::new(0), AtomicU64::new(0)];
+        Ok(Self { sql, config, tls, pool, beats, tally, clock, connect_timeout, statement_timeout })
+    }
+
+    /// A statement of this store, to be given its values.
+    pub fn call<'a>(&self, statement: &'a Statement) -> Call<'a> {
+        statement.call(self.clock.as_ref().map(|clock| clock.now().0))
+    }
+
+    /// Runs statements that write, in one transaction.
+    pub async fn write(&self, calls: &[Call<'_>]) -> Result<Answers> {
+        self.try_write(calls).await.map_err(|failure| failure.into_error(Effect::Possible))
+    }
+
+    /// As `write`, but the driver's own error can still be asked whether a row was at fault.
+    pub async fn try_write(&self, calls: &[Call<'_>]) -> Result<Answers, Failure> {
+        let mut rounds = 1;
+        loop {
+            match self.on_pool(calls, Effect::Possible).await {
+                Err(Failure::Said(error)) if is_rivalry(&error) && rounds < RIVALRY_ROUNDS => rounds += 1,
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Runs statements that only read.
+    pub async fn read(&self, calls: &[Call<'_>]) -> Result<Answers> {
+        self.on_pool(calls, Effect::None).await.map_err(|failure| failure.into_error(Effect::None))
+    }
+
+    /// A connection of the pool, for what is not one round trip.
+    pub async fn lend(&self) -> Result<Object> {
+        self.pool.get().await.map_err(of_pool)
+    }
+
+    async fn on_pool(&self, calls: &[Call<'_>], effect: Effect) -> Result<Answers, Failure> {
+        let lent = self.lend().await.map_err(Failure::Other)?;
+        let limits = self.limits(self.sql.limits.call(None));
+        let answer = self.in_time(&lent, &limits, calls, effect).await;
+        if !matches!(&answer, Ok(_) | Err(Failure::Said(_))) {
+            // What did not answer may still be busy with it; nobody else gets this connection.
+            drop(Object::take(lent));
+        }
+        answer
+    }
+
+    /// Runs a beat's transaction on the connection that serves beats alone. Whenever it fails, or is
+    /// given up by its caller, the next beat connects anew and looks the name up again.
+    pub async fn beat(&self, calls: &[Call<'_>]) -> Result<Answers> {
+        let mut held = self.beats.lock().await;
+        let client = match held.take().filter(|client| !client.is_closed()) {
+            Some(client) => client,
+            None => self.connect().await?,
+        };
+        let limits = self.limits(self.sql.limits_of_beat.call(None));
+        let answer = self.in_time(&client, &limits, calls, Effect::Possible).await;
+        if answer.is_ok() {
+            *held = Some(client);
+        }
+        answer.map_err(|failure| failure.into_error(Effect::Possible))
+    }
+
+    async fn connect(&self) -> Result<Client> {
+        let connecting = self.config.connect(self.tls.clone());
+        let connected = tokio::time::timeout(self.connect_timeout, connecting).await;
+        let (client, driver) =
+            connected.map_err(|e| Error::unavailable("no connection in time", e))?.map_err(of_connecting)?;
+        // Its end is the client's: every call on it then says that the connection is closed.
+        tokio::spawn(async move { drop(driver.await) });
+        Ok(client)
+    }
+
+    pub async fn close(&self) {
+        self.pool.close();
+        *self.beats.lock().await = None;
+    }
+
+    pub fn tally(&self) -> Tally {
+        let [statements, commits] = &self.tally;
+        Tally { statements: statements.load(Ordering::Relaxed), commits: commits.load(Ordering::Relaxed) }
+    }
+
+    fn limits<'a>(&self, call: Call<'a>) -> Call<'a> {
+        let ms = format!("{}ms", self.statement_timeout.as_millis());
+        call.with("statement_timeout", ms.clone()).with("idle_timeout", ms)
+    }
+
+    async fn in_time(
+        &self,
+        client: &Client,
+        limits: &Call<'_>,
+        calls: &[Call<'_>],
+        effect: Effect,
+    ) -> Result<Answers, Failure> {
+        // With begin, limits and commit.
+        self.tally[0].fetch_add(calls.len() as u64 + 3, Ordering::Relaxed);
+        let patience = self.statement_timeout + ANSWER_GRACE;
+        match tokio::time::timeout(patience, transaction(client, limits, calls)).await {
+            Ok(answer) => {
+                self.tally[1].fetch_add(u64::from(answer.is_ok()), Ordering::Relaxed);
+                answer.map_err(Failure::Said)
+            }
+            Err(late) => Err(Failure::Other(match effect {
+                Effect::None => Error::unavailable("no answer in time", late),
+                Effect::Possible => Error::unknown("no answer in time"),
+            })),
+        }
+    }
+}
+
+impl Failure {
+    pub fn into_error(self, effect: Effect) -> Error {
+        match self {
+            Self::Said(error) => of_statement(error, effect),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+/// One round trip: everything is sent before the first answer is awaited, so that a caller who gives
+/// up leaves no transaction open. The first error in order is the one that matters: it spoils the rest.
+async fn transaction(client: &Client, limits: &Call<'_>, calls: &[Call<'_>]) -> Result<Answers, tokio_postgres::Error> {
+    let begin = client.batch_execute(include_str!("sql/begin.sql"));
+    let commit = client.batch_execute(include_str!("sql/commit.sql"));
+    let spelled: Vec<_> = std::iter::once(limits).chain(calls).map(Call::spelled).collect();
+    let statements = join_all(spelled.iter().map(|(text, values)| client.query_typed(text, values)));
+    // Polled in this order at first, and a request is sent when it is first polled.
+    let (opened, answers, committed) = tokio::join!(biased; begin, statements, commit);
+    opened?;
+    let mut rows = answers.into_iter().collect::<Result<Answers, _>>()?;
+    committed?;
+    rows.remove(0);
+    Ok(rows)
+}

@@ -1,0 +1,194 @@
+//! Stores new steps: one statement a batch, split only where rows collide or one of them is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::batch::{signed, waves};
+use super::connection::{Answers, Connections, Failure};
+use super::errors::{Effect, internal, partly, row_fault};
+use super::sql::Call;
+use crate::rules::step::StepId;
+use crate::store::error::{Error, Refusal, Result};
+use crate::store::types::{Accepted, Due, Enqueue, HandOff, NewStep};
+
+type Answer = Result<Accepted, Refusal>;
+/// A row with its place in the caller's batch.
+type Placed<'a> = (usize, &'a NewStep);
+
+/// How often rows are stored anew whose rival for a unique key was gone when we looked who it was.
+const ROUNDS: u32 = 5;
+
+/// A user's open transaction on a unique key holds up our batch for at most this long.
+const LOCK_TIMEOUT: &str = "2s";
+
+pub(super) async fn enqueue(db: &Connections, call: &Enqueue) -> Result<Vec<Answer>> {
+    let mut answers: BTreeMap<usize, Answer> = BTreeMap::new();
+    let mut good = Vec::new();
+    for (place, step) in call.steps.iter().enumerate() {
+        match check_names(step) {
+            Ok(()) => good.push((place, step)),
+            Err(refusal) => drop(answers.insert(place, Err(refusal))),
+        }
+    }
+    let mut parts = vec![(good, ROUNDS)];
+    let mut stored = false;
+    while let Some((part, rounds)) = parts.pop().filter(|(part, _)| !part.is_empty()) {
+        match store(db, &part, call.hand_off.as_ref()).await {
+            Ok(told) => {
+                stored = true;
+                let open: Vec<Placed<'_>> = part.into_iter().filter(|(place, _)| !told.contains_key(place)).collect();
+                answers.extend(told);
+                if !open.is_empty() {
+                    let left = rounds.checked_sub(1).ok_or_else(|| internal("a unique key never came to rest"))?;
+                    parts.push((open, left));
+                }
+            }
+            Err(failure) => match split(part, failure).map_err(|error| partly(error, stored))? {
+                Split::Alone(place, refusal) => drop(answers.insert(place, Err(refusal))),
+                Split::Halves(first, second) => parts.extend([(second, rounds), (first, rounds)]),
+            },
+        }
+        while parts.last().is_some_and(|(part, _)| part.is_empty()) {
+            parts.pop();
+        }
+    }
+    Ok(answers.into_values().collect())
+}
+
+enum Split<'a> {
+    Alone(usize, Refusal),
+    Halves(Vec<Placed<'a>>, Vec<Placed<'a>>),
+}
+
+/// Where a row's data was at fault, its neighbours go on without it.
+fn split(mut part: Vec<Placed<'_>>, failure: Failure) -> Result<Split<'_>> {
+    let fault = match &failure {
+        Failure::Said(error) => row_fault(error),
+        Failure::Other(_) => None,
+    };
+    let Some(message) = fault else { return Err(failure.into_error(Effect::Possible)) };
+    if let [(place, _)] = part[..] {
+        return Ok(Split::Alone(place, Refusal::BadData { message }));
+    }
+    let second = part.split_off(part.len() / 2);
+    Ok(Split::Halves(part, second))
+}
+
+/// Postgres keeps no NUL in a text; told here, it costs no second try.
+fn check_names(new: &NewStep) -> Result<(), Refusal> {
+    let names = [("task", &*new.task), ("queue", &*new.queue), ("content type", &*new.payload.content_type)];
+    let key = new.unique_key.iter().map(|key| ("unique key", &**key));
+    let tags = new.tags.iter().map(|tag| ("tag", tag.as_str()));
+    match names.into_iter().chain(key).chain(tags).find(|(_, text)| text.contains('\0')) {
+        Some((what, _)) => Err(Refusal::BadData { message: format!("the {what} contains a NUL character") }),
+        None => Ok(()),
+    }
+}
+
+/// Stores rows in one transaction. A row without an answer has to be tried again.
+async fn store(
+    db: &Connections,
+    part: &[Placed<'_>],
+    offer: Option<&HandOff>,
+) -> Result<BTreeMap<usize, Answer>, Failure> {
+    let waves = waves(part, |(_, step)| names(step));
+    let mut calls = Vec::new();
+    if part.iter().any(|(_, step)| step.unique_key.is_some()) {
+        calls.push(db.call(&db.sql.impatience).with("lock_timeout", LOCK_TIMEOUT));
+    }
+    let lead = calls.len();
+    for wave in &waves {
+        calls.extend(wave_calls(db, &part[wave.clone()], offer));
+    }
+    let mut rows = db.try_write(&calls).await?;
+    rows.drain(..lead);
+    told(part, &waves, &rows).map_err(Failure::Other)
+}
+
+fn names(step: &NewStep) -> Vec<String> {
+    let key = step.unique_key.iter().map(|key| format!("key {key}"));
+    key.chain([step.step_id.to_string()]).collect()
+}
+
+/// The insert, and for rows with unique keys who was there before.
+fn wave_calls<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&'a HandOff>) -> [Call<'a>; 3] {
+    let keyed = || wave.iter().filter(|(_, step)| step.unique_key.is_some());
+    let ids: Vec<StepId> = keyed().map(|(_, step)| step.step_id).collect();
+    let keys: Vec<&str> = keyed().filter_map(|(_, step)| step.unique_key.as_deref()).collect();
+    [
+        insert(db, wave, offer),
+        db.call(&db.sql.exists).with("step_ids", ids),
+        db.call(&db.sql.holders).with("unique_keys", keys),
+    ]
+}
+
+fn insert<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&'a HandOff>) -> Call<'a> {
+    let steps = || wave.iter().map(|(_, step)| *step);
+    let call = match offer {
+        None => db.call(&db.sql.enqueue),
+        Some(offer) => db
+            .call(&db.sql.hand_off)
+            .with("pod", offer.pod.as_str())
+            .with("claim_id", offer.claim_id)
+            .with("slots", i64::from(offer.limit))
+            .with("offered_tasks", offer.tasks.iter().map(|task| &**task).collect::<Vec<_>>()),
+    };
+    call.with("step_ids", steps().map(|step| step.step_id).collect::<Vec<_>>())
+        .with("tasks", steps().map(|step| &*step.task).collect::<Vec<_>>())
+        .with("queues", steps().map(|step| &*step.queue).collect::<Vec<_>>())
+        .with("priorities", steps().map(|step| step.priority).collect::<Vec<_>>())
+        .with("payloads", steps().map(|step| &*step.payload.bytes).collect::<Vec<_>>())
+        .with("content_types", steps().map(|step| &*step.payload.content_type).collect::<Vec<_>>())
+        .with("max_retries", steps().map(|step| i64::from(step.max_retries)).collect::<Vec<_>>())
+        .with("moments", steps().map(|step| moment(step.due)).collect::<Vec<_>>())
+        .with("delays", steps().map(|step| delay(step.due)).collect::<Vec<_>>())
+        .with("timeouts", steps().map(|step| step.timeout.map(signed)).collect::<Vec<_>>())
+        .with("unique_keys", steps().map(|step| step.unique_key.as_deref()).collect::<Vec<_>>())
+        .with("tags", steps().map(tags).collect::<Vec<_>>())
+}
+
+fn told(part: &[Placed<'_>], waves: &[Range<usize>], rows: &Answers) -> Result<BTreeMap<usize, Answer>> {
+    let mut told = BTreeMap::new();
+    for (wave, rows) in waves.iter().zip(rows.chunks_exact(3)) {
+        let mut stored: BTreeMap<StepId, &str> = BTreeMap::new();
+        for row in &rows[0] {
+            stored.insert(row.try_get("step_id")?, row.try_get("status")?);
+        }
+        let existing = rows[1].iter().map(|row| row.try_get("step_id")).collect::<Result<BTreeSet<StepId>, _>>()?;
+        let holders = rows[2].iter().map(|row| Ok((row.try_get("unique_key")?, row.try_get("step_id")?)));
+        let holders =
+            holders.collect::<Result<BTreeMap<&str, StepId>, tokio_postgres::Error>>().map_err(Error::from)?;
+        for (place, step) in &part[wave.clone()] {
+            let answer = match (stored.get(&step.step_id), step.unique_key.as_deref()) {
+                (Some(&"claimed"), _) => Some(Ok(Accepted::HandedOff)),
+                (Some(_), _) => Some(Ok(Accepted::Stored)),
+                (None, None) => Some(Ok(Accepted::Existing)),
+                (None, Some(_)) if existing.contains(&step.step_id) => Some(Ok(Accepted::Existing)),
+                (None, Some(key)) => {
+                    holders.get(key).map(|&holder| Err(Refusal::UniqueConflict { key: key.to_owned(), holder }))
+                }
+            };
+            told.extend(answer.map(|answer| (*place, answer)));
+        }
+    }
+    Ok(told)
+}
+
+fn moment(due: Due) -> Option<i64> {
+    match due {
+        Due::At(moment) => Some(moment.0),
+        Due::Now | Due::In(_) => None,
+    }
+}
+
+fn delay(due: Due) -> Option<i64> {
+    match due {
+        Due::Now => Some(0),
+        Due::In(delay) => Some(signed(delay)),
+        Due::At(_) => None,
+    }
+}
+
+fn tags(step: &NewStep) -> String {
+    serde_json::to_string(&step.tags).expect("a list of texts is JSON")
+}

@@ -1,0 +1,89 @@
+//! What the leader does: deaths, recovery, pruning. Each decided by its statement, in the database (P13).
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::Row;
+
+use super::batch::{errors_kept, signed};
+use super::connection::Connections;
+use super::errors::partly;
+use super::rows;
+use crate::rules::step::{Claim, ClaimId, PodId};
+use crate::store::error::Result;
+use crate::store::types::{MarkDead, Prune, Pruned, Recover, Recovered};
+
+/// Rows written by one transaction, so that none comes near the statement timeout.
+const ROWS_PER_TRANSACTION: u32 = 1000;
+
+pub(super) async fn mark_dead(db: &Connections, call: &MarkDead) -> Result<Vec<PodId>> {
+    let suspects: Vec<&str> = call.suspects.iter().map(|(pod, _)| pod.as_str()).collect();
+    let beats: Vec<i64> = call.suspects.iter().map(|(_, beat)| beat.0).collect();
+    let mark = db
+        .call(&db.sql.mark_dead)
+        .with("pods", suspects)
+        .with("beats", beats)
+        .with("leader", call.leader.as_str())
+        .with("heartbeat_interval_ms", signed(call.timing.heartbeat_interval))
+        .with("dead_pod_threshold_ms", signed(call.timing.dead_pod_threshold));
+    let answers = db.write(&[db.call(&db.sql.clamp_beats), mark]).await?;
+    let dead = answers[1].iter().map(|row| Ok(row.try_get("pod_id")?)).collect::<Result<BTreeSet<&str>>>()?;
+    Ok(call.suspects.iter().map(|(pod, _)| pod).filter(|pod| dead.contains(pod.as_str())).cloned().collect())
+}
+
+pub(super) async fn recover(db: &Connections, call: &Recover) -> Result<Vec<Recovered>> {
+    let mut orphans = Vec::new();
+    let mut left = call.limit;
+    while left > 0 {
+        let limit = ROWS_PER_TRANSACTION.min(left);
+        let statement = db
+            .call(&db.sql.recover)
+            .with("leader", call.leader.as_str())
+            .with("max_crashes", i64::from(call.max_crashes))
+            .with("errors_kept", errors_kept())
+            .number("limit_literal", i64::from(limit));
+        let found = db.write(&[statement]).await.map_err(|e| partly(e, !orphans.is_empty()))?;
+        let found: Vec<Row> = found.into_iter().flatten().collect();
+        let mut moved = found.iter().map(recovered).collect::<Result<Vec<_>>>()?;
+        moved.sort_by_key(|orphan| orphan.claim.step_id);
+        left -= limit;
+        orphans.extend(moved);
+        if found.len() < limit as usize {
+            break;
+        }
+    }
+    Ok(orphans)
+}
+
+pub(super) async fn prune(db: &Connections, call: &Prune) -> Result<Pruned> {
+    let mut pruned = Pruned::default();
+    let mut left = call.limit;
+    while left > 0 {
+        let limit = ROWS_PER_TRANSACTION.min(left);
+        let statement = db
+            .call(&db.sql.prune)
+            .with("keep_completed_ms", signed(call.keep_completed))
+            .with("keep_failed_ms", signed(call.keep_failed))
+            .number("limit_literal", i64::from(limit));
+        let gone = db.write(&[statement]).await?.iter().flatten().count();
+        pruned.steps += gone as u64;
+        left -= limit;
+        if gone < limit as usize {
+            break;
+        }
+    }
+    let pods = db.write(&[db.call(&db.sql.prune_pods).with("keep_ms", signed(call.keep_pods))]).await?;
+    pruned.pods = pods.iter().flatten().count() as u64;
+    Ok(pruned)
+}
+
+fn recovered(row: &Row) -> Result<Recovered> {
+    // A hand that wrote "claimed" may have left out who and under which claim.
+    let claim_id = row.try_get::<_, Option<ClaimId>>("claim_id")?.unwrap_or(ClaimId([0; 16]));
+    Ok(Recovered {
+        claim: Claim { step_id: row.try_get("step_id")?, claim_id },
+        task: rows::text(row, "task")?,
+        pod: PodId::from(row.try_get::<_, Option<&str>>("pod")?.unwrap_or_default()),
+        to: rows::state(row)?,
+        crash_count: rows::count(row, "crash_count")?,
+    })
+}

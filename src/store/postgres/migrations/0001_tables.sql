@@ -1,0 +1,85 @@
+-- Lay down POD_HEALTH, STEP_TRACKER and their indexes, and seed the control row.
+-- Every column but step_id, task and payload has a default, so that a plain insert needs only these.
+-- Names sort by bytes, as fleet-q compares them, whatever the database's collation.
+create table /*schema*/pod_health (
+  pod_id text collate "C" primary key,
+  kind text not null default 'pod' check (kind in ('pod', 'control')),
+  birth_ts bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
+  last_heartbeat_ts bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
+  beating_since bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
+  status text not null default 'up' check (status in ('up', 'draining', 'dormant', 'down')),
+  meta jsonb not null default '{}' check (jsonb_typeof(meta) = 'object')
+) with (
+  -- Beats change no indexed column: with room on the page they are HOT, and vacuum comes by rows, not by share.
+  fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
+);
+
+insert into /*schema*/pod_health (pod_id, kind, meta)
+values ('control', 'control', '{"paused":[]}');
+
+create table /*schema*/step_tracker (
+  step_id uuid primary key,
+  task text collate "C" not null,
+  queue text collate "C" not null default 'default',
+  status text not null default 'pending'
+    check (status in ('blocked', 'scheduled', 'pending', 'claimed', 'completed', 'failed', 'cancelled')),
+  priority integer not null default 0,
+  payload bytea not null,
+  content_type text not null default 'application/json',
+  retry_count bigint not null default 0 check (retry_count >= 0),
+  max_retries bigint not null default 3 check (max_retries between 0 and 4294967295),
+  crash_count bigint not null default 0 check (crash_count >= 0),
+  claimed_by text collate "C",
+  claim_id uuid,
+  created_ts bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
+  available_ts bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
+  claimed_ts bigint,
+  last_update_ts bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
+  finished_ts bigint,
+  timeout_ms bigint check (timeout_ms >= 0),
+  result bytea,
+  result_content_type text,
+  error jsonb,
+  progress text,
+  unique_key text collate "C",
+  tags jsonb not null default '[]' check (jsonb_typeof(tags) = 'array'),
+  waiting_on uuid[],
+  dependents uuid[],
+  schedule text,
+  cancel_requested boolean not null default false
+) with (
+  -- Room for the versions a step goes through; dead ones are swept early, for claims walk past them.
+  fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+  autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05
+);
+
+-- Claim order over all queues (P9).
+create index step_due on /*schema*/step_tracker (priority desc, created_ts, step_id)
+where status = 'pending';
+
+-- Claim order within one queue, and the hand-off's question whether anybody waits there.
+create index step_due_in_queue on /*schema*/step_tracker (queue, priority desc, created_ts, step_id)
+where status = 'pending';
+
+-- The few that crashed, so that looking for a suspect does not read the backlog.
+create index step_crashed on /*schema*/step_tracker (priority desc, created_ts, step_id)
+where status = 'pending' and crash_count > 0;
+
+create index step_scheduled on /*schema*/step_tracker (available_ts, queue)
+where status = 'scheduled';
+
+create index step_claimed on /*schema*/step_tracker (claimed_by, queue)
+where status = 'claimed';
+
+create index step_blocked on /*schema*/step_tracker (queue)
+where status = 'blocked';
+
+-- For prune, and for counting.
+create index step_final on /*schema*/step_tracker (status, finished_ts, step_id, queue)
+where status in ('completed', 'failed', 'cancelled');
+
+-- At most one step that is not final per key.
+create unique index step_unique_key on /*schema*/step_tracker (unique_key)
+where unique_key is not null and status in ('blocked', 'scheduled', 'pending', 'claimed');
+
+comment on table /*schema*/step_tracker is '{"version": 1, "min_compatible": 1}';

@@ -1,0 +1,70 @@
+-- Give up to :limit_literal due steps that crashed :max_crashes times or more to :pod under :claim_id (P9, P14).
+-- No two callers receive the same step. What earlier lanes of the call took counts against :call_limit.
+with pending as materialized (
+  select step_id, priority, created_ts
+  from /*schema*/step_tracker
+  where status = 'pending'
+    and crash_count > 0
+    and crash_count >= :max_crashes
+    and task = any(:tasks)
+    and (cast(:only as text[]) is null or queue = any(:only))
+    and queue <> all(:except)
+    and queue not in (
+    select jsonb_array_elements_text(meta -> 'paused') as queue
+    from /*schema*/pod_health
+    where pod_id = 'control'
+      and kind = 'control'
+    )  -- not paused
+  order by priority desc, created_ts, step_id
+  limit :limit_literal
+  for update skip locked
+),
+overdue as materialized (
+  select step_id, priority, created_ts
+  from /*schema*/step_tracker
+  where status = 'scheduled'
+    and available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+    and crash_count > 0
+    and crash_count >= :max_crashes
+    and (cast(:only as text[]) is null or queue = any(:only))
+    and queue <> all(:except)
+    and task = any(:tasks)
+    and queue not in (
+    select jsonb_array_elements_text(meta -> 'paused') as queue
+    from /*schema*/pod_health
+    where pod_id = 'control'
+      and kind = 'control'
+    )  -- not paused
+  order by priority desc, created_ts, step_id
+  limit :limit_literal
+  for update skip locked
+),
+chosen as materialized (
+  select step_id
+  from (select * from pending union all select * from overdue) as due
+  order by priority desc, created_ts, step_id
+  limit case
+    when :first_lane then :limit_literal
+    else least(:limit_literal, greatest(0, :call_limit - (
+      select count(*)
+      from /*schema*/step_tracker
+      where status = 'claimed'
+        and claimed_by = :pod
+        and claim_id = :claim_id
+    )))
+  end
+)
+update /*schema*/step_tracker
+set status = 'claimed',
+    claimed_by = :pod,
+    claim_id = :claim_id,
+    claimed_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)),
+    last_update_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)),
+    finished_ts = null
+from chosen
+where chosen.step_id = step_tracker.step_id
+  and step_tracker.status in ('pending', 'scheduled')  -- precondition
+  and exists (select 1 from /*schema*/pod_health where pod_id = :pod and kind = 'pod' and status <> 'down')  -- pod alive
+returning step_tracker.step_id, step_tracker.task, step_tracker.queue, step_tracker.priority, step_tracker.payload,
+  step_tracker.content_type, step_tracker.retry_count, step_tracker.max_retries, step_tracker.crash_count,
+  step_tracker.timeout_ms, step_tracker.created_ts, step_tracker.claimed_ts;

@@ -1,0 +1,2 @@
+-- Commit; a transaction that failed is rolled back by it.
+commit;

@@ -1,0 +1,98 @@
+-- Store new steps as claimed by :pod, where nobody in their queue has the turn before them; the others as `enqueue` does.
+-- Nobody: no pending or due step of the same queue at or above the priority, in the table or earlier in the batch.
+with said as materialized (
+  select
+    *,
+    greatest(coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)), coalesce(moment, coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) + least(delay_ms, 9223372036854775807 - coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))))) as available_ts
+  from unnest(
+      :step_ids, :tasks, :queues, :priorities, :payloads, :content_types, :max_retries,
+      :moments, :delays, :timeouts, :unique_keys, :tags
+    ) with ordinality as said (step_id, task, queue, priority, payload, content_type, max_retries, moment, delay_ms, timeout_ms, unique_key, tags, place)
+),
+fresh as materialized (
+  select
+    said.*,
+    said.available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) as due,
+    said.task = any(:offered_tasks) as known
+  from said
+  where not exists (select 1 from /*schema*/step_tracker where step_tracker.step_id = said.step_id)
+    and not exists (
+      select 1
+      from /*schema*/step_tracker
+      where step_tracker.unique_key = said.unique_key
+        and step_tracker.status in ('blocked', 'scheduled', 'pending', 'claimed')
+    )
+),
+judged as (
+  select
+    fresh.*,
+    due
+      and known
+      and exists (select 1 from /*schema*/pod_health where pod_id = :pod and kind = 'pod' and status <> 'down')  -- pod alive
+      and queue not in (
+    select jsonb_array_elements_text(meta -> 'paused') as queue
+    from /*schema*/pod_health
+    where pod_id = 'control'
+      and kind = 'control'
+      )  -- not paused
+      and not exists (
+        select 1
+        from /*schema*/step_tracker
+        where step_tracker.status = 'pending'
+          and step_tracker.queue = fresh.queue
+          and step_tracker.priority >= fresh.priority
+      )  -- nobody waits before it
+      and not exists (
+        select 1
+        from /*schema*/step_tracker
+        where step_tracker.status = 'scheduled'
+          and step_tracker.available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+          and step_tracker.queue = fresh.queue
+          and step_tracker.priority >= fresh.priority
+      )  -- nobody due waits before it
+      and priority > coalesce(
+        max(priority) filter (where due and not known)
+          over (partition by queue order by place rows between unbounded preceding and 1 preceding),
+        -2147483649
+      )  -- nobody earlier in the batch waits before it
+      as may
+  from fresh
+),
+placed as (
+  select
+    judged.*,
+    may and row_number() over (partition by may order by place) <= :slots - (
+      select count(*)
+      from /*schema*/step_tracker
+      where step_tracker.status = 'claimed'
+        and step_tracker.claimed_by = :pod
+        and step_tracker.claim_id = :claim_id
+    ) as handed
+  from judged
+)
+insert into /*schema*/step_tracker (
+  step_id, task, queue, status, priority, payload, content_type, max_retries,
+  created_ts, available_ts, last_update_ts, timeout_ms, unique_key, tags, claimed_by, claim_id, claimed_ts
+)
+select
+  step_id,
+  task,
+  queue,
+  case when handed then 'claimed' when due then 'pending' else 'scheduled' end,
+  priority,
+  payload,
+  content_type,
+  max_retries,
+  coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)),
+  available_ts,
+  coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)),
+  timeout_ms,
+  unique_key,
+  cast(tags as jsonb),
+  case when handed then :pod end,
+  case when handed then :claim_id end,
+  case when handed then coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) end
+from placed
+order by step_id
+on conflict do nothing
+returning step_id, status;

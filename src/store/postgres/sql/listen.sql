@@ -1,0 +1,2 @@
+-- Hear of new work.
+listen /*channel*/fleet_q;

@@ -1,0 +1,8 @@
+-- Read every pod, oldest first.
+select
+  pod_id, birth_ts, last_heartbeat_ts, beating_since, status,
+  coalesce(meta -> 'can_lead' <> 'false', true) as can_lead,
+  cast(meta - 'can_lead' as text) as meta
+from /*schema*/pod_health
+where kind = 'pod'
+order by birth_ts, pod_id;

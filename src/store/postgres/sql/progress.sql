@@ -1,0 +1,22 @@
+-- Note how far claimed steps are. Locks in step_id order.
+with said as materialized (
+  select step_id, claim_id, progress
+  from unnest(:step_ids, :claim_ids, :reports) as said (step_id, claim_id, progress)
+),
+held as materialized (
+  select step_tracker.step_id
+  from /*schema*/step_tracker
+  join said on said.step_id = step_tracker.step_id
+    and said.claim_id = step_tracker.claim_id
+  where step_tracker.status = 'claimed'
+  order by step_tracker.step_id
+  for update of step_tracker
+)
+update /*schema*/step_tracker
+set progress = said.progress,
+    last_update_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+from said, held
+where held.step_id = step_tracker.step_id
+  and said.step_id = step_tracker.step_id
+  and step_tracker.claim_id = said.claim_id  -- fence
+  and step_tracker.status = 'claimed'  -- fence;

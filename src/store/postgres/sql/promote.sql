@@ -1,0 +1,16 @@
+-- Make up to :limit_literal scheduled steps that are due pending, longest due first. Waits for nobody.
+with due as materialized (
+  select step_id
+  from /*schema*/step_tracker
+  where status = 'scheduled'
+    and available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+  order by available_ts
+  limit :limit_literal
+  for update skip locked
+)
+update /*schema*/step_tracker
+set status = 'pending',
+    last_update_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+from due
+where due.step_id = step_tracker.step_id
+  and step_tracker.status = 'scheduled';  -- precondition

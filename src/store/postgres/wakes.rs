@@ -1,0 +1,132 @@
+//! Owns the hint that there may be new work: our own writes at once, other processes' by `notify` and
+//! one connection that listens. Promises nothing; polling is the safety net.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::poll_fn;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio_postgres::AsyncMessage;
+
+use super::connection::Connections;
+use super::errors::{Effect, of_connecting, of_statement};
+use crate::store::error::{Error, Result};
+
+/// How soon a listener that lost its connection seeks another.
+const RELISTEN_EVERY: Duration = Duration::from_secs(3);
+
+#[derive(Debug)]
+pub(super) struct Wakes {
+    hint: Arc<watch::Sender<u64>>,
+    /// News for other processes that is not sent yet; what gathers meanwhile goes in one notification.
+    untold: Arc<Notify>,
+    listens: AtomicBool,
+    /// Whether to hold a connection that listens; through a pooler in transaction mode there is none to hold.
+    listen: bool,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    tells: AtomicBool,
+}
+
+impl Wakes {
+    pub fn new(listen: bool) -> Self {
+        Self {
+            hint: Arc::new(watch::Sender::new(0)),
+            untold: Arc::default(),
+            listens: AtomicBool::new(false),
+            listen,
+            tasks: Mutex::default(),
+            tells: AtomicBool::new(false),
+        }
+    }
+
+    /// New work is committed: wakes this process at once, the others a round trip later.
+    pub fn bump(&self, db: &Arc<Connections>, schema: Option<&str>) {
+        ring(&self.hint);
+        if !self.listen {
+            return;
+        }
+        if !self.tells.swap(true, Ordering::AcqRel) {
+            self.spawn(tell(Arc::clone(db), schema.map(str::to_owned), Arc::clone(&self.untold)));
+        }
+        self.untold.notify_one();
+    }
+
+    /// Starts the listener the first time. Outside a runtime there are only our own writes.
+    pub fn subscribe(&self, db: &Arc<Connections>, schema: Option<&str>) -> watch::Receiver<u64> {
+        let receiver = self.hint.subscribe();
+        if self.listen && tokio::runtime::Handle::try_current().is_ok() && !self.listens.swap(true, Ordering::AcqRel) {
+            self.spawn(listen(Arc::clone(db), schema.map(str::to_owned), Arc::clone(&self.hint)));
+        }
+        receiver
+    }
+
+    pub fn stop(&self) {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(tokio::spawn(task));
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Sends one notification at a time; a failed one is not missed, for the others poll.
+async fn tell(db: Arc<Connections>, schema: Option<String>, untold: Arc<Notify>) {
+    loop {
+        untold.notified().await;
+        drop(db.write(&[db.call(&db.sql.notify).with("schema", schema.as_deref())]).await);
+    }
+}
+
+async fn listen(db: Arc<Connections>, schema: Option<String>, hint: Arc<watch::Sender<u64>>) {
+    loop {
+        // What ended it is of no use here: another try follows, and work is found by polling.
+        drop(listen_once(&db, schema.as_deref(), &hint).await);
+        tokio::time::sleep(RELISTEN_EVERY).await;
+    }
+}
+
+/// Listens until the connection ends.
+async fn listen_once(db: &Connections, schema: Option<&str>, hint: &watch::Sender<u64>) -> Result<()> {
+    let (client, mut driver) = db.config.connect(db.tls.clone()).await.map_err(of_connecting)?;
+    let hear = async {
+        while let Some(message) = poll_fn(|context| driver.poll_message(context)).await {
+            match message {
+                Ok(AsyncMessage::Notification(_)) => ring(hint),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+    };
+    let subscribe = async {
+        let call = db.call(&db.sql.channel).with("schema", schema);
+        let (text, values) = call.spelled();
+        let failed = |e| of_statement(e, Effect::None);
+        let row = client.query_typed_one(&text, &values).await.map_err(failed)?;
+        let channel: &str = row.try_get("channel")?;
+        client
+            .batch_execute(&include_str!("sql/listen.sql").replace("/*channel*/fleet_q", channel))
+            .await
+            .map_err(failed)?;
+        // What came before we listened was not heard.
+        ring(hint);
+        std::future::pending::<Result<(), Error>>().await
+    };
+    tokio::select! {
+        () = hear => Ok(()),
+        failed = subscribe => failed,
+    }
+}
+
+fn ring(hint: &watch::Sender<u64>) {
+    hint.send_modify(|count| *count = count.wrapping_add(1));
+}

@@ -1,0 +1,56 @@
+//! Ten pods that start at once, and schemas that are missing or too new.
+
+use fleet_q::store::{Error, Migrate, SchemaVersion, Store};
+
+use super::{fresh, server};
+
+const FIRST: SchemaVersion = SchemaVersion { version: 1, min_compatible: 1 };
+
+#[tokio::test]
+async fn ten_pods_starting_at_once_migrate_once() {
+    let Some(server) = server::get() else { return };
+    let (open, _schema) = fresh(server, "ten");
+    let mut pods = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let store = open();
+        pods.spawn(async move { store.migrate(Migrate::Apply).await.unwrap() });
+    }
+    assert_eq!(pods.join_all().await, [FIRST; 10]);
+    assert_eq!(open().migrate(Migrate::CheckOnly).await.unwrap(), FIRST);
+}
+
+#[tokio::test]
+async fn looking_creates_nothing_and_says_what_is_missing() {
+    let Some(server) = server::get() else { return };
+    let (open, schema) = fresh(server, "look");
+    for _ in 0..2 {
+        let missing = open().migrate(Migrate::CheckOnly).await.unwrap_err();
+        assert!(matches!(missing, Error::Schema { found: 0, .. }), "{missing}");
+    }
+    assert_eq!(schema.execute("create schema SCHEMA"), 0);
+    let missing = open().stats().await.unwrap_err();
+    assert!(matches!(missing, Error::Schema { .. }), "{missing}");
+}
+
+#[tokio::test]
+async fn newer_schema_is_used_while_it_admits_us_and_then_refused() {
+    let Some(server) = server::get() else { return };
+    let (open, schema) = fresh(server, "newer");
+    open().migrate(Migrate::Apply).await.unwrap();
+    schema.execute("comment on table SCHEMA.step_tracker is '{\"version\": 9, \"min_compatible\": 1}'");
+    let newer = SchemaVersion { version: 9, min_compatible: 1 };
+    assert_eq!(open().migrate(Migrate::Apply).await.unwrap(), newer);
+    schema.execute("comment on table SCHEMA.step_tracker is '{\"version\": 9, \"min_compatible\": 9}'");
+    let refused = open().migrate(Migrate::Apply).await.unwrap_err();
+    assert!(matches!(refused, Error::Schema { found: 9, min_compatible: 9, .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn foreign_table_of_our_name_is_left_alone() {
+    let Some(server) = server::get() else { return };
+    let (open, schema) = fresh(server, "foreign");
+    schema.execute("create schema SCHEMA");
+    schema.execute("create table SCHEMA.step_tracker (theirs int)");
+    let refused = open().migrate(Migrate::Apply).await.unwrap_err();
+    assert!(matches!(refused, Error::Config { .. }) && refused.to_string().contains("SCHEMA"), "{refused}");
+}

