@@ -14,6 +14,7 @@ What one machine did, and how to let yours do it.
 `make bench` wrote this page; timings are never test assertions.
 
 Every queue ran with WAL and `synchronous=FULL` on the same file system, one after the other.
+fleet-q's workers ran with `CAPACITY_THRESHOLD=1.0` instead of 0.8, so that `max_parallelism` is the number of slots.
 Each figure is the median of {times} runs, with least and most in brackets; compare only figures of one page.
 
 ## Where
