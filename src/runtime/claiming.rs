@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use super::clock::new_claim_id;
 use super::core::Phase;
 use super::events::Event;
-use super::gate::LOOP_LAG_MAX;
 use super::lanes::lanes;
 use super::lock;
 use super::meta::limits;
@@ -97,9 +96,8 @@ impl WorkLoop {
     }
 
     fn load(&self) -> Load {
-        let mut load = lock(&self.core.desk).load();
-        load.loop_lagging = lock(&self.core.loop_health).lag >= LOOP_LAG_MAX;
-        load
+        let loop_lagging = self.core.is_lagging();
+        Load { loop_lagging, ..lock(&self.core.desk).load() }
     }
 
     /// The moment of the last beat, if it saw a suspect and nobody has looked since.

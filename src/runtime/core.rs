@@ -11,6 +11,7 @@ use super::desk::Desk;
 use super::ending::Bench;
 use super::events::{Event, Events};
 use super::fence::Fence;
+use super::gate::LOOP_LAG_MAX;
 use super::handler::{Handler, Slot, StopReason, TaskInfo};
 use super::lock;
 use super::sightings::Sightings;
@@ -144,6 +145,11 @@ impl Core {
 
     pub(crate) fn emit(&self, event: Event) {
         self.events.emit(event);
+    }
+
+    /// Whether the event loop runs so late that it should get no more work.
+    pub(crate) fn is_lagging(&self) -> bool {
+        lock(&self.loop_health).lag >= LOOP_LAG_MAX
     }
 
     /// Passes stops to the handler, if there are any.

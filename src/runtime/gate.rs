@@ -44,9 +44,11 @@ impl Gate for PodGate {
     }
 
     fn loop_lag(&self, lag: Millis, blocker: Option<String>) {
+        let too_late = lag >= LOOP_LAG_MAX;
+        // Asked before the lock is taken: nobody holds this lock and the desk's together.
+        let named = blocker.or_else(|| too_late.then(|| self.on_loop()).flatten());
         let mut health = lock(&self.0.loop_health);
-        let newly_blocked = lag >= LOOP_LAG_MAX && health.lag < LOOP_LAG_MAX;
-        let named = blocker.or_else(|| (lag >= LOOP_LAG_MAX).then(|| self.on_loop()).flatten());
+        let newly_blocked = too_late && health.lag < LOOP_LAG_MAX;
         *health = LoopHealth { lag, blocker: named.clone() };
         drop(health);
         if newly_blocked {

@@ -12,7 +12,7 @@ use super::core::{Core, Phase};
 use super::events::Event;
 use super::lock;
 use super::meta::limits;
-use crate::rules::demand::{Pace, demand};
+use crate::rules::demand::{Load, Pace, demand};
 use crate::rules::step::Claim;
 use crate::rules::time::Timestamp;
 use crate::store::{Accepted, Claimed, Due, HandOff, NewStep, Refusal};
@@ -40,9 +40,9 @@ impl Host {
         if wanted == 0 || !is_open(&core) {
             return None;
         }
+        let loop_lagging = core.is_lagging();
         let mut desk = lock(&core.desk);
-        let mut load = desk.load();
-        load.loop_lagging = lock(&core.loop_health).lag >= super::gate::LOOP_LAG_MAX;
+        let load = Load { loop_lagging, ..desk.load() };
         let ask = demand(&limits(&core), &load, Pace::default());
         // Any bound that is nearly reached makes the offer small: the claim loop knows better then.
         let bound = ask.by_queue.values().chain(ask.by_executor.values()).copied().min().unwrap_or(ask.total);
