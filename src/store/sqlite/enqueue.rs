@@ -1,6 +1,6 @@
 //! Stores new steps, row by row inside one transaction. Splits no batch.
 
-use rusqlite::named_params;
+use rusqlite::{ToSql, named_params};
 
 use super::errors::row_fault;
 use super::parameters;
@@ -62,39 +62,33 @@ fn refused(error: rusqlite::Error) -> Result<Answer> {
 }
 
 fn store(session: &Session<'_>, step: &NewStep) -> rusqlite::Result<usize> {
-    session.conn.prepare_cached(include_str!("sql/enqueue.sql"))?.execute(named_params! {
-        ":now": session.now.0,
-        ":step_id": step.step_id.to_string(),
-        ":task": step.task,
-        ":queue": step.queue,
-        ":priority": step.priority,
-        ":payload": &step.payload.bytes[..],
-        ":content_type": step.payload.content_type,
-        ":max_retries": step.max_retries,
-        ":available_ts": available(session, step).0,
-        ":timeout_ms": timeout_ms(step),
-        ":unique_key": step.unique_key,
-        ":tags": tags(step),
-    })
+    write(session, step, include_str!("sql/enqueue.sql"), &[])
 }
 
 fn hand_off(session: &Session<'_>, step: &NewStep, offer: &HandOff) -> rusqlite::Result<usize> {
-    session.conn.prepare_cached(include_str!("sql/hand_off.sql"))?.execute(named_params! {
-        ":now": session.now.0,
-        ":step_id": step.step_id.to_string(),
-        ":task": step.task,
-        ":queue": step.queue,
-        ":priority": step.priority,
-        ":payload": &step.payload.bytes[..],
-        ":content_type": step.payload.content_type,
-        ":max_retries": step.max_retries,
-        ":available_ts": available(session, step).0,
-        ":timeout_ms": timeout_ms(step),
-        ":unique_key": step.unique_key,
-        ":tags": tags(step),
-        ":pod": offer.pod.as_str(),
-        ":claim_id": offer.claim_id.to_string(),
-    })
+    let (pod, claim_id) = (offer.pod.as_str(), offer.claim_id.to_string());
+    write(session, step, include_str!("sql/hand_off.sql"), &[(":pod", &pod), (":claim_id", &claim_id)])
+}
+
+/// An insert, with the parameters both of them share.
+fn write(session: &Session<'_>, step: &NewStep, sql: &str, own: &[(&str, &dyn ToSql)]) -> rusqlite::Result<usize> {
+    let (step_id, payload, tags) = (step.step_id.to_string(), &step.payload.bytes[..], tags(step));
+    let (available_ts, timeout_ms) = (available(session, step).0, timeout_ms(step));
+    let shared: [(&str, &dyn ToSql); 12] = [
+        (":now", &session.now.0),
+        (":step_id", &step_id),
+        (":task", &step.task),
+        (":queue", &step.queue),
+        (":priority", &step.priority),
+        (":payload", &payload),
+        (":content_type", &step.payload.content_type),
+        (":max_retries", &step.max_retries),
+        (":available_ts", &available_ts),
+        (":timeout_ms", &timeout_ms),
+        (":unique_key", &step.unique_key),
+        (":tags", &tags),
+    ];
+    session.conn.prepare_cached(sql)?.execute([own, &shared].concat().as_slice())
 }
 
 /// Nothing was inserted: the id is there, or a live step holds the unique key.
