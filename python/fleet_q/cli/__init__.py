@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
-from pathlib import Path
-from typing import Annotated, Literal, NoReturn, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
-from . import __version__
-from .app import FleetQ
-from .exceptions import ConfigError, FleetQError
-from .logs import configure
-from .types import JsonIn
+from fleet_q import __version__
+from fleet_q.app import FleetQ
+from fleet_q.exceptions import FleetQError
+from fleet_q.logs import configure
+from fleet_q.types import JsonIn
 
-__all__ = ["load", "main"]
+from .target import load, refuse
+
+__all__ = ["main"]
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -29,7 +29,7 @@ def main() -> None:
     try:
         cli()
     except FleetQError as error:
-        _refuse(str(error))
+        refuse(str(error))
 
 
 @cli.callback(invoke_without_command=True)
@@ -49,7 +49,7 @@ def worker(target: Annotated[str, typer.Argument(metavar="MODULE:FQ", help="Wher
     settings = fq.settings
     configure(str(settings["log_level"]), _log_style(settings))
     if not fq.tasks():
-        _refuse(f"{target} has no tasks; put @fq.task above a function that this module imports")
+        refuse(f"{target} has no tasks; put @fq.task above a function that this module imports")
     fq.run()
 
 
@@ -66,7 +66,7 @@ def submit(
     try:
         arguments = cast("JsonIn", json.loads(args))
     except ValueError as cause:
-        _refuse(f"--args is not JSON: {cause}")
+        refuse(f"--args is not JSON: {cause}")
     fq = load(app) if app is not None else FleetQ(url, role="producer")
     typer.echo(fq.submit_step_sync({"type": task, "args": arguments}, priority=priority, max_retries=max_retries))
 
@@ -88,43 +88,13 @@ def demo(
 ) -> None:
     """Run a FastAPI app on SQLite and give it one step per file of Python's standard library."""
     try:
-        from .demo.drive import drive
+        from fleet_q.demo.drive import drive
     except ImportError as cause:
-        _refuse(f"the demo needs FastAPI and uvicorn: pip install fleet-q[fastapi] ({cause})")
+        refuse(f"the demo needs FastAPI and uvicorn: pip install fleet-q[fastapi] ({cause})")
     raise typer.Exit(drive(keep=keep, as_json=as_json, limit=limit))
-
-
-def load(target: str) -> FleetQ:
-    """Import `module:attribute` from the current folder or the path. Raises ConfigError."""
-    module_name, _, attribute = target.partition(":")
-    if not module_name or not attribute:
-        raise ConfigError(f"say where the FleetQ is as module:attribute, such as app:fq; got {target!r}")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as cause:
-        if cause.name is None or not module_name.startswith(cause.name):
-            raise  # the module is there; what it imports is not, and the traceback says where
-        raise ConfigError(f"there is no module {module_name!r} in {here} or on the Python path") from cause
-    found: object = getattr(module, attribute, None)
-    if not isinstance(found, FleetQ):
-        candidates = ", ".join(name for name, value in vars(module).items() if isinstance(value, FleetQ)) or "none"
-        raise ConfigError(f"{target} is {type(found).__name__}, not a FleetQ; in {module_name}: {candidates}")
-    return found
 
 
 def _log_style(settings: dict[str, object]) -> Literal["json", "console"]:
     # People at a terminal read lines; whoever asked for JSON gets it there too.
     at_terminal = sys.stderr.isatty() and not os.environ.get("FLEET_Q_LOG_FORMAT")
     return "console" if at_terminal or settings["log_format"] == "console" else "json"
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(f"fleet-q: {sentence}", err=True)
-    raise SystemExit(2)
-
-
-if __name__ == "__main__":
-    main()
