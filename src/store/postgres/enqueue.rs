@@ -34,19 +34,13 @@ pub(super) async fn enqueue(db: &Connections, known: &Known, call: &Enqueue) -> 
     }
     let mut parts = vec![(good, ROUNDS)];
     let mut stored = false;
-    let mut offer = call.hand_off.as_ref().map(|whole| Offer {
-        whole,
-        slots: i64::from(whole.limit),
-        belief: known.hand_off(&call.steps),
-        due: known.due(),
-    });
+    let mut offer = call.hand_off.as_ref().map(|whole| Offer::new(whole, known, &call.steps));
     while let Some((part, rounds)) = parts.pop().filter(|(part, _)| !part.is_empty()) {
         match store(db, &part, offer.as_ref()).await {
             Ok(told) => {
                 stored = true;
                 if let Some(offer) = &mut offer {
-                    let handed = told.values().filter(|answer| **answer == Ok(Accepted::HandedOff));
-                    offer.slots -= handed.map(|_| 1).sum::<i64>();
+                    offer.spend(told.values());
                 }
                 let open: Vec<Placed<'_>> = part.into_iter().filter(|(place, _)| !told.contains_key(place)).collect();
                 answers.extend(told);
@@ -73,6 +67,16 @@ struct Offer<'a> {
     slots: i64,
     belief: Belief,
     due: Floor,
+}
+
+impl<'a> Offer<'a> {
+    fn new(whole: &'a HandOff, known: &Known, steps: &[NewStep]) -> Self {
+        Self { whole, slots: i64::from(whole.limit), belief: known.hand_off(steps), due: known.due() }
+    }
+
+    fn spend<'b>(&mut self, answers: impl Iterator<Item = &'b Answer>) {
+        self.slots -= answers.filter(|answer| **answer == Ok(Accepted::HandedOff)).map(|_| 1).sum::<i64>();
+    }
 }
 
 enum Split<'a> {

@@ -20,7 +20,7 @@ values ('control', 'control', '{"paused":[]}');
 create table /*schema*/step_tracker (
   step_id uuid primary key,
   task text collate "C" not null,
-  queue text collate "C" not null default 'default',
+  queue text collate "C" not null default 'default' check (queue <> ''),
   status text not null default 'pending'
     check (status in ('blocked', 'scheduled', 'pending', 'claimed', 'completed', 'failed', 'cancelled')),
   priority integer not null default 0,
@@ -55,14 +55,16 @@ create table /*schema*/step_tracker (
 
 -- Claim order over all queues (P9), and within one. Steps that are pending since they were stored stand apart from
 -- those that became pending again: only the first kind comes in the order of time, so that a claim can begin at a floor.
+-- `queue <> ''` is true of every row; only claims over all queues say it, so that a look into one queue, which
+-- does not, is never planned as a walk through the backlog of the others.
 create index step_due on /*schema*/step_tracker (priority desc, created_ts, step_id)
-where status = 'pending' and last_update_ts = created_ts;
+where status = 'pending' and last_update_ts = created_ts and queue <> '';
 
 create index step_due_in_queue on /*schema*/step_tracker (queue, priority desc, created_ts, step_id)
 where status = 'pending' and last_update_ts = created_ts;
 
 create index step_again on /*schema*/step_tracker (priority desc, created_ts, step_id)
-where status = 'pending' and last_update_ts <> created_ts;
+where status = 'pending' and last_update_ts <> created_ts and queue <> '';
 
 create index step_again_in_queue on /*schema*/step_tracker (queue, priority desc, created_ts, step_id)
 where status = 'pending' and last_update_ts <> created_ts;

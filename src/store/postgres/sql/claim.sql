@@ -17,6 +17,7 @@ fresh as materialized (
       from /*schema*/step_tracker
       where status = 'pending'
         and last_update_ts = created_ts
+        and queue <> ''  -- names the index
         and priority < span.below
         and priority > span.at
         and crash_count < :max_crashes
@@ -34,6 +35,7 @@ fresh as materialized (
       from /*schema*/step_tracker
       where status = 'pending'
         and last_update_ts = created_ts
+        and queue <> ''  -- names the index
         and priority = span.at
         and created_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :trusted_from and :trusted_until then span.since else -4611686018427387904 end
         and crash_count < :max_crashes
@@ -52,6 +54,7 @@ again as materialized (
   from /*schema*/step_tracker
   where status = 'pending'
     and last_update_ts <> created_ts
+    and queue <> ''  -- names the index
     and crash_count < :max_crashes
     and task = any(:tasks)
     and queue <> all(:except)

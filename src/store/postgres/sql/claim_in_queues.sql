@@ -30,7 +30,7 @@ fresh as materialized (
           and priority > span.at
           and crash_count < :max_crashes
           and task = any(:tasks)
-        order by queue, priority desc, created_ts, step_id
+        order by priority desc, created_ts, step_id
         limit :limit_literal
         for update skip locked
       ) as between_floors
@@ -46,7 +46,7 @@ fresh as materialized (
           and created_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :trusted_from and :trusted_until then span.since else -4611686018427387904 end
           and crash_count < :max_crashes
           and task = any(:tasks)
-        order by queue, priority desc, created_ts, step_id
+        order by priority desc, created_ts, step_id
         limit :limit_literal
         for update skip locked
       ) as from_floor
@@ -66,7 +66,7 @@ again as materialized (
       and step_tracker.queue = lane.queue
       and crash_count < :max_crashes
       and task = any(:tasks)
-    order by queue, priority desc, created_ts, step_id
+    order by priority desc, created_ts, step_id
     limit :limit_literal
     for update skip locked
   ) as first

@@ -9,6 +9,7 @@ select
       from /*schema*/step_tracker
       where status = 'pending'
         and last_update_ts = created_ts
+        and queue <> ''  -- names the index
         and priority = asked.at
         and created_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :trusted_from and :trusted_until then asked.since else -4611686018427387904 end
         and queue <> all(:except)
@@ -25,7 +26,7 @@ select
         and priority = asked.at
         and created_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :trusted_from and :trusted_until then asked.since else -4611686018427387904 end
         and (cast(:tasks as text[]) is null or task = any(:tasks))
-      order by queue, priority desc, created_ts, step_id
+      order by priority desc, created_ts, step_id
       limit 1
     )
   end as front
