@@ -10,6 +10,7 @@ pub mod config;
 pub mod content;
 pub mod demand;
 pub mod election;
+pub mod floors;
 pub mod outcome;
 pub mod recovery;
 pub mod state;

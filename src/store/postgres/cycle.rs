@@ -1,22 +1,27 @@
 //! One pod's finishes, releases and demand: one transaction, one round trip. Splits what the
 //! database refuses as data, so that the bad outcome is refused alone.
 
+use tokio_postgres::Row;
+
 use super::claim;
 use super::connection::{Connections, Failure};
 use super::errors::{Effect, internal, partly, row_fault};
 use super::finish::{Told, finish_calls, finish_waves, release_call, release_waves, released, verdicts};
+use super::floors::{Known, Look, due_from, fronts, seen_fronts};
+use crate::rules::floors::{Floor, MARGIN_MS, Seen, pause_ms};
 use crate::rules::step::{Claim, PodId};
 use crate::rules::time::Timestamp;
 use crate::store::error::Result;
-use crate::store::types::{ClaimCall, Cycle, CycleReply, Verdict};
+use crate::store::types::{ClaimCall, Claimed, Cycle, CycleReply, Verdict};
 
-pub(super) async fn cycle(db: &Connections, call: &Cycle) -> Result<CycleReply> {
+pub(super) async fn cycle(db: &Connections, known: &Known, call: &Cycle) -> Result<CycleReply> {
     let mut finishes: Vec<Told<'_>> = call.finishes.iter().map(Told::new).collect();
-    let whole = Part { pod: &call.pod, releases: &call.releases, demand: call.demand.as_ref() };
+    let demand = call.demand.as_ref();
+    let whole = Part { pod: &call.pod, releases: &call.releases, demand, known, looks: known.looks(demand) };
     match run(db, &finishes, &whole).await {
         Ok(reply) => Ok(reply),
         Err(Failure::Said(error)) if row_fault(&error).is_some() && !finishes.is_empty() => {
-            let verdicts = one_by_half(db, &mut finishes, &call.pod).await?;
+            let verdicts = one_by_half(db, &mut finishes, &whole).await?;
             let rest =
                 run(db, &[], &whole).await.map_err(|failure| partly(failure.into_error(Effect::Possible), true))?;
             Ok(CycleReply { verdicts, ..rest })
@@ -30,11 +35,13 @@ struct Part<'a> {
     pod: &'a PodId,
     releases: &'a [Claim],
     demand: Option<&'a ClaimCall>,
+    known: &'a Known,
+    looks: Vec<Look>,
 }
 
 /// Finishes in ever smaller batches, until what is refused stands alone.
-async fn one_by_half(db: &Connections, finishes: &mut [Told<'_>], pod: &PodId) -> Result<Vec<Verdict>> {
-    let alone = Part { pod, releases: &[], demand: None };
+async fn one_by_half(db: &Connections, finishes: &mut [Told<'_>], whole: &Part<'_>) -> Result<Vec<Verdict>> {
+    let alone = Part { releases: &[], demand: None, looks: Vec::new(), ..*whole };
     let mut verdicts = Vec::with_capacity(finishes.len());
     let (mut at, mut size) = (0, finishes.len().div_ceil(2));
     while at < finishes.len() {
@@ -68,8 +75,10 @@ async fn run(db: &Connections, finishes: &[Told<'_>], part: &Part<'_>) -> Result
     }
     calls.extend(gives_back.iter().map(|wave| release_call(db, &part.releases[wave.clone()])));
     calls.push(db.call(&db.sql.pod_alive).with("pod", part.pod.as_str()));
-    calls.extend(part.demand.map(|demand| claim::calls(db, part.pod, demand)).unwrap_or_default());
-    calls.push(db.call(&db.sql.next_due));
+    let due = part.known.due();
+    calls.extend(part.demand.map(|demand| claim::calls(db, part.pod, demand, &part.looks, due)).unwrap_or_default());
+    calls.extend(part.looks.iter().filter(|look| look.asks).map(|look| fronts(db, look)));
+    calls.push(due_from(db.call(&db.sql.next_due), due));
     let mut rows = db.try_write(&calls).await?.into_iter();
     let mut next = || rows.next().ok_or_else(|| internal("a statement was not answered"));
 
@@ -84,12 +93,34 @@ async fn run(db: &Connections, finishes: &[Told<'_>], part: &Part<'_>) -> Result
         let pod = next()?;
         let pod = pod.first().ok_or_else(|| internal("one row was expected"))?;
         (reply.pod_alive, reply.now) = (pod.try_get("alive")?, Timestamp(pod.try_get("now")?));
-        if let Some(demand) = part.demand {
-            reply.claims = claim::claims(demand, &mut next)?;
-        }
-        let due: Option<i64> = next()?.first().map(|row| row.try_get("next_due")).transpose()?.flatten();
-        reply.next_due = due.map(Timestamp);
+        let claims = part.demand.map(|demand| claim::claims(demand, &mut next)).transpose()?.unwrap_or_default();
+        let fronts = part.looks.iter().map(|look| if look.asks { seen_fronts(&next()?) } else { Ok(Vec::new()) });
+        let fronts = fronts.collect::<Result<Vec<_>>>()?;
+        let clock = next()?;
+        let clock = clock.first().ok_or_else(|| internal("one row was expected"))?;
+        reply.next_due = clock.try_get::<_, Option<i64>>("next_due")?.map(Timestamp);
+        learn(part, due, clock, fronts, &claims)?;
+        reply.claims = claims.into_iter().flatten().collect();
         Ok(reply)
     };
     read().map_err(Failure::Other)
+}
+
+/// After the commit: where the fronts were, and which of them the claims came from.
+fn learn(
+    part: &Part<'_>,
+    mut due: Floor,
+    clock: &Row,
+    fronts: Vec<Vec<Option<i64>>>,
+    claims: &[Vec<Claimed>],
+) -> Result<()> {
+    let (now, spent_ms): (i64, i64) = (clock.try_get("now")?, clock.try_get("spent_ms")?);
+    let longest_due: Option<i64> = clock.try_get("due_front")?;
+    due.learn(longest_due.unwrap_or(i64::MAX).min(now - MARGIN_MS), now, pause_ms(spent_ms));
+    part.known.set_due(due);
+    let lanes = claims.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
+    for ((look, fronts), claims) in part.looks.iter().zip(fronts).zip(lanes) {
+        part.known.learn(look, &Seen { fronts, now, spent_ms }, claims);
+    }
+    Ok(())
 }

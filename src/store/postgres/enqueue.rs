@@ -6,7 +6,9 @@ use std::ops::Range;
 use super::batch::{signed, waves};
 use super::connection::{Answers, Connections, Failure};
 use super::errors::{Effect, internal, partly, row_fault};
+use super::floors::{Known, due_from, spanned, trusting};
 use super::sql::Call;
+use crate::rules::floors::{Belief, Floor};
 use crate::rules::step::StepId;
 use crate::store::error::{Error, Refusal, Result};
 use crate::store::types::{Accepted, Due, Enqueue, HandOff, NewStep};
@@ -21,7 +23,7 @@ const ROUNDS: u32 = 5;
 /// A user's open transaction on a unique key holds up our batch for at most this long.
 const LOCK_TIMEOUT: &str = "2s";
 
-pub(super) async fn enqueue(db: &Connections, call: &Enqueue) -> Result<Vec<Answer>> {
+pub(super) async fn enqueue(db: &Connections, known: &Known, call: &Enqueue) -> Result<Vec<Answer>> {
     let mut answers: BTreeMap<usize, Answer> = BTreeMap::new();
     let mut good = Vec::new();
     for (place, step) in call.steps.iter().enumerate() {
@@ -32,10 +34,14 @@ pub(super) async fn enqueue(db: &Connections, call: &Enqueue) -> Result<Vec<Answ
     }
     let mut parts = vec![(good, ROUNDS)];
     let mut stored = false;
+    let mut offer = call.hand_off.as_ref().map(|whole| Offer::new(whole, known, &call.steps));
     while let Some((part, rounds)) = parts.pop().filter(|(part, _)| !part.is_empty()) {
-        match store(db, &part, call.hand_off.as_ref()).await {
+        match store(db, &part, offer.as_ref()).await {
             Ok(told) => {
                 stored = true;
+                if let Some(offer) = &mut offer {
+                    offer.spend(told.values());
+                }
                 let open: Vec<Placed<'_>> = part.into_iter().filter(|(place, _)| !told.contains_key(place)).collect();
                 answers.extend(told);
                 if !open.is_empty() {
@@ -53,6 +59,24 @@ pub(super) async fn enqueue(db: &Connections, call: &Enqueue) -> Result<Vec<Answ
         }
     }
     Ok(answers.into_values().collect())
+}
+
+/// The caller's free slots, less what earlier parts of its batch took.
+struct Offer<'a> {
+    whole: &'a HandOff,
+    slots: i64,
+    belief: Belief,
+    due: Floor,
+}
+
+impl<'a> Offer<'a> {
+    fn new(whole: &'a HandOff, known: &Known, steps: &[NewStep]) -> Self {
+        Self { whole, slots: i64::from(whole.limit), belief: known.hand_off(steps), due: known.due() }
+    }
+
+    fn spend<'b>(&mut self, answers: impl Iterator<Item = &'b Answer>) {
+        self.slots -= answers.filter(|answer| **answer == Ok(Accepted::HandedOff)).map(|_| 1).sum::<i64>();
+    }
 }
 
 enum Split<'a> {
@@ -89,7 +113,7 @@ fn check_names(new: &NewStep) -> Result<(), Refusal> {
 async fn store(
     db: &Connections,
     part: &[Placed<'_>],
-    offer: Option<&HandOff>,
+    offer: Option<&Offer<'_>>,
 ) -> Result<BTreeMap<usize, Answer>, Failure> {
     let waves = waves(part, |(_, step)| names(step));
     let mut calls = Vec::new();
@@ -111,7 +135,7 @@ fn names(step: &NewStep) -> Vec<String> {
 }
 
 /// The insert, and for rows with unique keys who was there before.
-fn wave_calls<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&'a HandOff>) -> [Call<'a>; 3] {
+fn wave_calls<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&Offer<'a>>) -> [Call<'a>; 3] {
     let keyed = || wave.iter().filter(|(_, step)| step.unique_key.is_some());
     let ids: Vec<StepId> = keyed().map(|(_, step)| step.step_id).collect();
     let keys: Vec<&str> = keyed().filter_map(|(_, step)| step.unique_key.as_deref()).collect();
@@ -122,16 +146,19 @@ fn wave_calls<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&'a Ha
     ]
 }
 
-fn insert<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&'a HandOff>) -> Call<'a> {
+fn insert<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&Offer<'a>>) -> Call<'a> {
     let steps = || wave.iter().map(|(_, step)| *step);
     let call = match offer {
         None => db.call(&db.sql.enqueue),
-        Some(offer) => db
-            .call(&db.sql.hand_off)
-            .with("pod", offer.pod.as_str())
-            .with("claim_id", offer.claim_id)
-            .with("slots", i64::from(offer.limit))
-            .with("offered_tasks", offer.tasks.iter().map(|task| &**task).collect::<Vec<_>>()),
+        Some(offer) => {
+            let queues: BTreeSet<&str> = steps().map(|step| &*step.queue).collect();
+            let call = spanned(db.call(&db.sql.hand_off), offer.belief.in_queues(queues));
+            due_from(trusting(call, offer.belief.trust_without_full_look()), offer.due)
+                .with("pod", offer.whole.pod.as_str())
+                .with("claim_id", offer.whole.claim_id)
+                .with("slots", offer.slots)
+                .with("offered_tasks", offer.whole.tasks.iter().map(|task| &**task).collect::<Vec<_>>())
+        }
     };
     call.with("step_ids", steps().map(|step| step.step_id).collect::<Vec<_>>())
         .with("tasks", steps().map(|step| &*step.task).collect::<Vec<_>>())

@@ -6,8 +6,11 @@ use tokio_postgres::Row;
 
 use super::batch::{errors_kept, signed};
 use super::connection::Connections;
-use super::errors::partly;
+use super::errors::{internal, partly};
+use super::floors::{Ended, Known, trusting};
 use super::rows;
+use crate::rules::floors::{NEVER, pause_ms};
+use crate::rules::state::State;
 use crate::rules::step::{Claim, ClaimId, PodId};
 use crate::store::error::Result;
 use crate::store::types::{MarkDead, Prune, Pruned, Recover, Recovered};
@@ -54,17 +57,26 @@ pub(super) async fn recover(db: &Connections, call: &Recover) -> Result<Vec<Reco
     Ok(orphans)
 }
 
-pub(super) async fn prune(db: &Connections, call: &Prune) -> Result<Pruned> {
+/// How long prune leaves rows aside that somebody had locked, or that were committed late.
+const PRUNE_LOOK_MS: i64 = 60_000;
+
+pub(super) async fn prune(db: &Connections, known: &Known, call: &Prune) -> Result<Pruned> {
     let mut pruned = Pruned::default();
     let mut left = call.limit;
     while left > 0 {
         let limit = ROWS_PER_TRANSACTION.min(left);
-        let statement = db
-            .call(&db.sql.prune)
+        let floors = known.ended();
+        let statement = trusting(db.call(&db.sql.prune), floors.completed.trust())
+            .with("completed_floor", floors.completed.since())
+            .with("failed_floor", floors.failed.since())
+            .with("cancelled_floor", floors.cancelled.since())
             .with("keep_completed_ms", signed(call.keep_completed))
             .with("keep_failed_ms", signed(call.keep_failed))
             .number("limit_literal", i64::from(limit));
-        let gone = db.write(&[statement]).await?.iter().flatten().count();
+        let answers = db.write(&[statement, db.call(&db.sql.clock)]).await?;
+        let [rows, clock] = &answers[..] else { return Err(internal("a statement was not answered")) };
+        known.set_ended(raised(floors, rows, clock)?);
+        let gone = rows.len();
         pruned.steps += gone as u64;
         left -= limit;
         if gone < limit as usize {
@@ -74,6 +86,30 @@ pub(super) async fn prune(db: &Connections, call: &Prune) -> Result<Pruned> {
     let pods = db.write(&[db.call(&db.sql.prune_pods).with("keep_ms", signed(call.keep_pods))]).await?;
     pruned.pods = pods.iter().flatten().count() as u64;
     Ok(pruned)
+}
+
+/// Each state's floor after what was deleted, which was the longest ended.
+fn raised(mut floors: Ended, deleted: &[Row], clock: &[Row]) -> Result<Ended> {
+    let clock = clock.first().ok_or_else(|| internal("one row was expected"))?;
+    let (now, spent): (i64, i64) = (clock.try_get("now")?, clock.try_get("spent_ms")?);
+    let mut latest = [NEVER; 3];
+    for row in deleted {
+        let place = match rows::state(row)? {
+            State::Completed => 0,
+            State::Failed => 1,
+            State::Cancelled => 2,
+            other @ (State::Blocked | State::Scheduled | State::Pending | State::Claimed) => {
+                return Err(internal(format!("prune deleted a step that is {other:?}")));
+            }
+        };
+        let finished: Option<i64> = row.try_get("finished_ts")?;
+        latest[place] = latest[place].max(finished.unwrap_or(NEVER));
+    }
+    let pause = PRUNE_LOOK_MS.max(pause_ms(spent));
+    for (floor, latest) in [&mut floors.completed, &mut floors.failed, &mut floors.cancelled].into_iter().zip(latest) {
+        floor.learn(latest, now, pause);
+    }
+    Ok(floors)
 }
 
 fn recovered(row: &Row) -> Result<Recovered> {

@@ -12,6 +12,7 @@ mod cycle;
 mod enqueue;
 mod errors;
 mod finish;
+mod floors;
 mod leader;
 mod migrate;
 mod pods;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::connection::{Bounds, Connections};
+use self::floors::Known;
 use self::sql::Statements;
 use self::url::Process;
 use self::wakes::Wakes;
@@ -60,6 +62,7 @@ pub struct PostgresOptions {
 pub struct PostgresStore {
     db: Arc<Connections>,
     wakes: Wakes,
+    floors: Known,
     schema: Option<String>,
     listens: bool,
 }
@@ -84,7 +87,8 @@ impl PostgresStore {
             clock: options.clock,
         };
         let db = Arc::new(Connections::new(config, tls, statements, bounds)?);
-        Ok(Self { db, wakes: Wakes::new(address.listen), schema: options.schema, listens: address.listen })
+        let wakes = Wakes::new(address.listen);
+        Ok(Self { db, wakes, floors: Known::default(), schema: options.schema, listens: address.listen })
     }
 
     fn bump_if(&self, news: bool) {
@@ -119,13 +123,13 @@ impl Store for PostgresStore {
         if call.steps.is_empty() {
             return Ok(Vec::new());
         }
-        let answers = enqueue::enqueue(&self.db, call).await?;
+        let answers = enqueue::enqueue(&self.db, &self.floors, call).await?;
         self.bump_if(answers.contains(&Ok(Accepted::Stored)));
         Ok(answers)
     }
 
     async fn cycle(&self, call: &Cycle) -> Result<CycleReply> {
-        let reply = cycle::cycle(&self.db, call).await?;
+        let reply = cycle::cycle(&self.db, &self.floors, call).await?;
         let runs_again = call.finishes.iter().any(|finish| match finish.outcome {
             Outcome::Retry { .. } | Outcome::Snooze { .. } | Outcome::Crash { .. } => true,
             Outcome::Complete { .. } | Outcome::Fail { .. } | Outcome::Cancel { .. } => false,
@@ -135,7 +139,7 @@ impl Store for PostgresStore {
     }
 
     async fn mine(&self, pod: &PodId) -> Result<Vec<Claim>> {
-        pods::mine(&self.db, pod).await
+        pods::mine(&self.db, &self.floors, pod).await
     }
 
     async fn progress(&self, reports: &[ProgressReport]) -> Result<()> {
@@ -192,7 +196,7 @@ impl Store for PostgresStore {
     }
 
     async fn prune(&self, call: &Prune) -> Result<Pruned> {
-        leader::prune(&self.db, call).await
+        leader::prune(&self.db, &self.floors, call).await
     }
 
     async fn control(&self, command: &Control) -> Result<()> {

@@ -1,7 +1,9 @@
 //! What Postgres alone can show: migrations of many pods, bad rows, wake-ups, refusals of the URL.
 
 mod bad_rows;
+mod floors;
 mod migrations;
+mod plans;
 mod races;
 pub mod server;
 mod url;

@@ -6,6 +6,7 @@ mod config;
 mod content;
 mod demand;
 mod election;
+mod floors;
 mod outcome;
 mod recovery;
 mod state;

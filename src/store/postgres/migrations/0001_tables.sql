@@ -20,7 +20,7 @@ values ('control', 'control', '{"paused":[]}');
 create table /*schema*/step_tracker (
   step_id uuid primary key,
   task text collate "C" not null,
-  queue text collate "C" not null default 'default',
+  queue text collate "C" not null default 'default' check (queue <> ''),
   status text not null default 'pending'
     check (status in ('blocked', 'scheduled', 'pending', 'claimed', 'completed', 'failed', 'cancelled')),
   priority integer not null default 0,
@@ -53,29 +53,46 @@ create table /*schema*/step_tracker (
   autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05
 );
 
--- Claim order over all queues (P9).
+-- Claim order over all queues (P9), and within one. Steps that are pending since they were stored stand apart from
+-- those that became pending again: only the first kind comes in the order of time, so that a claim can begin at a floor.
+-- `queue <> ''` is true of every row; only claims over all queues say it, so that a look into one queue, which
+-- does not, is never planned as a walk through the backlog of the others.
 create index step_due on /*schema*/step_tracker (priority desc, created_ts, step_id)
-where status = 'pending';
+where status = 'pending' and last_update_ts = created_ts and queue <> '';
 
--- Claim order within one queue, and the hand-off's question whether anybody waits there.
 create index step_due_in_queue on /*schema*/step_tracker (queue, priority desc, created_ts, step_id)
-where status = 'pending';
+where status = 'pending' and last_update_ts = created_ts;
+
+create index step_again on /*schema*/step_tracker (priority desc, created_ts, step_id)
+where status = 'pending' and last_update_ts <> created_ts and queue <> '';
+
+create index step_again_in_queue on /*schema*/step_tracker (queue, priority desc, created_ts, step_id)
+where status = 'pending' and last_update_ts <> created_ts;
 
 -- The few that crashed, so that looking for a suspect does not read the backlog.
 create index step_crashed on /*schema*/step_tracker (priority desc, created_ts, step_id)
 where status = 'pending' and crash_count > 0;
 
+-- The same for those that crashed and wait for their time.
+create index step_crashed_scheduled on /*schema*/step_tracker (available_ts)
+where status = 'scheduled' and crash_count > 0;
+
 create index step_scheduled on /*schema*/step_tracker (available_ts, queue)
 where status = 'scheduled';
 
-create index step_claimed on /*schema*/step_tracker (claimed_by, queue)
+-- Who holds what since when: recovery reads by name, a pod's own look by time.
+create index step_claimed on /*schema*/step_tracker (claimed_by, claimed_ts)
 where status = 'claimed';
+
+-- What each beat asks for.
+create index step_cancel_requested on /*schema*/step_tracker (claimed_by)
+where status = 'claimed' and cancel_requested;
 
 create index step_blocked on /*schema*/step_tracker (queue)
 where status = 'blocked';
 
 -- For prune, and for counting.
-create index step_final on /*schema*/step_tracker (status, finished_ts, step_id, queue)
+create index step_final on /*schema*/step_tracker (status, finished_ts, queue)
 where status in ('completed', 'failed', 'cancelled');
 
 -- At most one step that is not final per key.

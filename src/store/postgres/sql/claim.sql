@@ -1,43 +1,99 @@
 -- Give up to :limit_literal due steps of any queue but :except to :pod under :claim_id, in claim order (P9).
 -- No two callers receive the same step. What earlier lanes of the call took counts against :call_limit.
-with pending as materialized (
+-- Steps that are pending since they were stored are looked for from each priority's floor on (:at, :since).
+with paused as materialized (
+  select jsonb_array_elements_text(meta -> 'paused') as queue
+  from /*schema*/pod_health
+  where pod_id = 'control'
+    and kind = 'control'
+),
+fresh as materialized (
+  select first.step_id, first.priority, first.created_ts
+  from unnest(:below, :at, :since) as span (below, at, since)
+  cross join lateral (
+    select *
+    from (
+      select step_id, priority, created_ts
+      from /*schema*/step_tracker
+      where status = 'pending'
+        and last_update_ts = created_ts
+        and queue <> ''  -- names the index
+        and priority < span.below
+        and priority > span.at
+        and crash_count < :max_crashes
+        and task = any(:tasks)
+        and queue <> all(:except)
+        and queue not in (select queue from paused)
+      order by priority desc, created_ts, step_id
+      limit :limit_literal
+      for update skip locked
+    ) as between_floors
+    union all
+    select *
+    from (
+      select step_id, priority, created_ts
+      from /*schema*/step_tracker
+      where status = 'pending'
+        and last_update_ts = created_ts
+        and queue <> ''  -- names the index
+        and priority = span.at
+        and created_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :trusted_from and :trusted_until then span.since else -4611686018427387904 end
+        and crash_count < :max_crashes
+        and task = any(:tasks)
+        and queue <> all(:except)
+        and queue not in (select queue from paused)
+      order by priority desc, created_ts, step_id
+      limit :limit_literal
+      for update skip locked
+    ) as from_floor
+  ) as first
+  limit :limit_literal
+),
+again as materialized (
   select step_id, priority, created_ts
   from /*schema*/step_tracker
   where status = 'pending'
+    and last_update_ts <> created_ts
+    and queue <> ''  -- names the index
     and crash_count < :max_crashes
     and task = any(:tasks)
     and queue <> all(:except)
-    and queue not in (
-    select jsonb_array_elements_text(meta -> 'paused') as queue
-    from /*schema*/pod_health
-    where pod_id = 'control'
-      and kind = 'control'
-    )  -- not paused
+    and queue not in (select queue from paused)
   order by priority desc, created_ts, step_id
   limit :limit_literal
   for update skip locked
 ),
-overdue as materialized (
+longest_due as materialized (
   select step_id, priority, created_ts
   from /*schema*/step_tracker
   where status = 'scheduled'
     and available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+    and available_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :due_from and :due_until then :due_floor else -4611686018427387904 end
     and crash_count < :max_crashes
-    and queue <> all(:except)
     and task = any(:tasks)
-    and queue not in (
-    select jsonb_array_elements_text(meta -> 'paused') as queue
-    from /*schema*/pod_health
-    where pod_id = 'control'
-      and kind = 'control'
-    )  -- not paused
+    and queue <> all(:except)
+    and queue not in (select queue from paused)
+  order by available_ts
+  limit :looked_at_literal
+),
+ranked as materialized (
+  select step_id
+  from longest_due
   order by priority desc, created_ts, step_id
+  limit :candidates_literal
+),
+overdue as materialized (
+  select step_tracker.step_id, step_tracker.priority, step_tracker.created_ts
+  from /*schema*/step_tracker
+  join ranked on ranked.step_id = step_tracker.step_id
+  where step_tracker.status = 'scheduled'
+  order by step_tracker.priority desc, step_tracker.created_ts, step_tracker.step_id
   limit :limit_literal
-  for update skip locked
+  for update of step_tracker skip locked
 ),
 chosen as materialized (
   select step_id
-  from (select * from pending union all select * from overdue) as due
+  from (select * from fresh union all select * from again union all select * from overdue) as due
   order by priority desc, created_ts, step_id
   limit case
     when :first_lane then :limit_literal
@@ -46,6 +102,7 @@ chosen as materialized (
       from /*schema*/step_tracker
       where status = 'claimed'
         and claimed_by = :pod
+        and claimed_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
         and claim_id = :claim_id
     )))
   end

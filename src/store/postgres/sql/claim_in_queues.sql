@@ -1,12 +1,68 @@
 -- Give up to :limit_literal due steps of the queues :only to :pod under :claim_id, in claim order (P9).
 -- No two callers receive the same step. What earlier lanes of the call took counts against :call_limit.
-with pending as materialized (
+-- Steps that are pending since they were stored are looked for from the floors of their queue on (:at, :since).
+with paused as materialized (
+  select jsonb_array_elements_text(meta -> 'paused') as queue
+  from /*schema*/pod_health
+  where pod_id = 'control'
+    and kind = 'control'
+),
+lane as materialized (
+  select queue
+  from unnest(:only) as asked (queue)
+  where queue not in (select queue from paused)
+),
+fresh as materialized (
   select first.step_id, first.priority, first.created_ts
-  from unnest(:only) as lane (queue)
+  from lane
+  cross join lateral (
+    select due.step_id, due.priority, due.created_ts
+    from unnest(:span_queues, :below, :at, :since) as span (queue, below, at, since)
+    cross join lateral (
+      select *
+      from (
+        select step_id, priority, created_ts
+        from /*schema*/step_tracker
+        where status = 'pending'
+          and last_update_ts = created_ts
+          and step_tracker.queue = lane.queue
+          and priority < span.below
+          and priority > span.at
+          and crash_count < :max_crashes
+          and task = any(:tasks)
+        order by priority desc, created_ts, step_id
+        limit :limit_literal
+        for update skip locked
+      ) as between_floors
+      union all
+      select *
+      from (
+        select step_id, priority, created_ts
+        from /*schema*/step_tracker
+        where status = 'pending'
+          and last_update_ts = created_ts
+          and step_tracker.queue = lane.queue
+          and priority = span.at
+          and created_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :trusted_from and :trusted_until then span.since else -4611686018427387904 end
+          and crash_count < :max_crashes
+          and task = any(:tasks)
+        order by priority desc, created_ts, step_id
+        limit :limit_literal
+        for update skip locked
+      ) as from_floor
+    ) as due
+    where span.queue = lane.queue
+    limit :limit_literal
+  ) as first
+),
+again as materialized (
+  select first.step_id, first.priority, first.created_ts
+  from lane
   cross join lateral (
     select step_id, priority, created_ts
     from /*schema*/step_tracker
     where status = 'pending'
+      and last_update_ts <> created_ts
       and step_tracker.queue = lane.queue
       and crash_count < :max_crashes
       and task = any(:tasks)
@@ -14,34 +70,37 @@ with pending as materialized (
     limit :limit_literal
     for update skip locked
   ) as first
-  where lane.queue not in (
-    select jsonb_array_elements_text(meta -> 'paused') as queue
-    from /*schema*/pod_health
-    where pod_id = 'control'
-      and kind = 'control'
-  )  -- not paused
 ),
-overdue as materialized (
+longest_due as materialized (
   select step_id, priority, created_ts
   from /*schema*/step_tracker
   where status = 'scheduled'
     and available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+    and available_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :due_from and :due_until then :due_floor else -4611686018427387904 end
     and crash_count < :max_crashes
-    and queue = any(:only)
     and task = any(:tasks)
-    and queue not in (
-    select jsonb_array_elements_text(meta -> 'paused') as queue
-    from /*schema*/pod_health
-    where pod_id = 'control'
-      and kind = 'control'
-    )  -- not paused
+    and queue in (select queue from lane)
+  order by available_ts
+  limit :looked_at_literal
+),
+ranked as materialized (
+  select step_id
+  from longest_due
   order by priority desc, created_ts, step_id
+  limit :candidates_literal
+),
+overdue as materialized (
+  select step_tracker.step_id, step_tracker.priority, step_tracker.created_ts
+  from /*schema*/step_tracker
+  join ranked on ranked.step_id = step_tracker.step_id
+  where step_tracker.status = 'scheduled'
+  order by step_tracker.priority desc, step_tracker.created_ts, step_tracker.step_id
   limit :limit_literal
-  for update skip locked
+  for update of step_tracker skip locked
 ),
 chosen as materialized (
   select step_id
-  from (select * from pending union all select * from overdue) as due
+  from (select * from fresh union all select * from again union all select * from overdue) as due
   order by priority desc, created_ts, step_id
   limit case
     when :first_lane then :limit_literal
@@ -50,6 +109,7 @@ chosen as materialized (
       from /*schema*/step_tracker
       where status = 'claimed'
         and claimed_by = :pod
+        and claimed_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
         and claim_id = :claim_id
     )))
   end

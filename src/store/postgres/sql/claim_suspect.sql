@@ -1,6 +1,12 @@
 -- Give up to :limit_literal due steps that crashed :max_crashes times or more to :pod under :claim_id (P9, P14).
 -- No two callers receive the same step. What earlier lanes of the call took counts against :call_limit.
-with pending as materialized (
+with paused as materialized (
+  select jsonb_array_elements_text(meta -> 'paused') as queue
+  from /*schema*/pod_health
+  where pod_id = 'control'
+    and kind = 'control'
+),
+crashed as materialized (
   select step_id, priority, created_ts
   from /*schema*/step_tracker
   where status = 'pending'
@@ -9,39 +15,43 @@ with pending as materialized (
     and task = any(:tasks)
     and (cast(:only as text[]) is null or queue = any(:only))
     and queue <> all(:except)
-    and queue not in (
-    select jsonb_array_elements_text(meta -> 'paused') as queue
-    from /*schema*/pod_health
-    where pod_id = 'control'
-      and kind = 'control'
-    )  -- not paused
+    and queue not in (select queue from paused)
   order by priority desc, created_ts, step_id
   limit :limit_literal
   for update skip locked
 ),
-overdue as materialized (
+longest_due as materialized (
   select step_id, priority, created_ts
   from /*schema*/step_tracker
   where status = 'scheduled'
     and available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
     and crash_count > 0
     and crash_count >= :max_crashes
+    and task = any(:tasks)
     and (cast(:only as text[]) is null or queue = any(:only))
     and queue <> all(:except)
-    and task = any(:tasks)
-    and queue not in (
-    select jsonb_array_elements_text(meta -> 'paused') as queue
-    from /*schema*/pod_health
-    where pod_id = 'control'
-      and kind = 'control'
-    )  -- not paused
+    and queue not in (select queue from paused)
+  order by available_ts
+  limit :looked_at_literal
+),
+ranked as materialized (
+  select step_id
+  from longest_due
   order by priority desc, created_ts, step_id
+  limit :candidates_literal
+),
+overdue as materialized (
+  select step_tracker.step_id, step_tracker.priority, step_tracker.created_ts
+  from /*schema*/step_tracker
+  join ranked on ranked.step_id = step_tracker.step_id
+  where step_tracker.status = 'scheduled'
+  order by step_tracker.priority desc, step_tracker.created_ts, step_tracker.step_id
   limit :limit_literal
-  for update skip locked
+  for update of step_tracker skip locked
 ),
 chosen as materialized (
   select step_id
-  from (select * from pending union all select * from overdue) as due
+  from (select * from crashed union all select * from overdue) as due
   order by priority desc, created_ts, step_id
   limit case
     when :first_lane then :limit_literal
@@ -50,6 +60,7 @@ chosen as materialized (
       from /*schema*/step_tracker
       where status = 'claimed'
         and claimed_by = :pod
+        and claimed_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
         and claim_id = :claim_id
     )))
   end

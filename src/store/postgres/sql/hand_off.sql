@@ -1,5 +1,6 @@
 -- Store new steps as claimed by :pod, where nobody in their queue has the turn before them; the others as `enqueue` does.
 -- Nobody: no pending or due step of the same queue at or above the priority, in the table or earlier in the batch.
+-- Asked once per queue and priority; steps that are pending since they were stored, from the floors on (:at, :since).
 with said as materialized (
   select
     *,
@@ -23,40 +24,91 @@ fresh as materialized (
         and step_tracker.status in ('blocked', 'scheduled', 'pending', 'claimed')
     )
 ),
+paused as materialized (
+  select jsonb_array_elements_text(meta -> 'paused') as queue
+  from /*schema*/pod_health
+  where pod_id = 'control'
+    and kind = 'control'
+),
+turn as materialized (
+  select queue, priority
+  from fresh
+  where due
+    and known
+    and queue not in (select queue from paused)
+  group by queue, priority
+),
+ahead as materialized (
+  select
+    turn.queue,
+    turn.priority,
+    exists (
+      select 1
+      from unnest(:span_queues, :below, :at, :since) as span (queue, below, at, since)
+      cross join lateral (
+        select *
+        from (
+          select 1 as one
+          from /*schema*/step_tracker
+          where status = 'pending'
+            and last_update_ts = created_ts
+            and step_tracker.queue = turn.queue
+            and step_tracker.priority < span.below
+            and step_tracker.priority > span.at
+            and step_tracker.priority >= turn.priority
+          limit 1
+        ) as between_floors
+        union all
+        select *
+        from (
+          select 1 as one
+          from /*schema*/step_tracker
+          where status = 'pending'
+            and last_update_ts = created_ts
+            and step_tracker.queue = turn.queue
+            and step_tracker.priority = span.at
+            and span.at >= turn.priority
+            and created_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :trusted_from and :trusted_until then span.since else -4611686018427387904 end
+          limit 1
+        ) as from_floor
+      ) as waiting
+      where span.queue = turn.queue
+    )
+    or exists (
+      select 1
+      from /*schema*/step_tracker
+      where status = 'pending'
+        and last_update_ts <> created_ts
+        and step_tracker.queue = turn.queue
+        and step_tracker.priority >= turn.priority
+    )
+    or exists (
+      select 1
+      from /*schema*/step_tracker
+      where status = 'scheduled'
+        and available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+        and available_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :due_from and :due_until then :due_floor else -4611686018427387904 end
+        and step_tracker.queue = turn.queue
+        and step_tracker.priority >= turn.priority
+    ) as waits
+  from turn
+),
 judged as (
   select
     fresh.*,
-    due
-      and known
-      and exists (select 1 from /*schema*/pod_health where pod_id = :pod and kind = 'pod' and status <> 'down')  -- pod alive
-      and queue not in (
-    select jsonb_array_elements_text(meta -> 'paused') as queue
-    from /*schema*/pod_health
-    where pod_id = 'control'
-      and kind = 'control'
-      )  -- not paused
-      and not exists (
-        select 1
-        from /*schema*/step_tracker
-        where step_tracker.status = 'pending'
-          and step_tracker.queue = fresh.queue
-          and step_tracker.priority >= fresh.priority
-      )  -- nobody waits before it
-      and not exists (
-        select 1
-        from /*schema*/step_tracker
-        where step_tracker.status = 'scheduled'
-          and step_tracker.available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
-          and step_tracker.queue = fresh.queue
-          and step_tracker.priority >= fresh.priority
-      )  -- nobody due waits before it
-      and priority > coalesce(
-        max(priority) filter (where due and not known)
-          over (partition by queue order by place rows between unbounded preceding and 1 preceding),
+    exists (select 1 from /*schema*/pod_health where pod_id = :pod and kind = 'pod' and status <> 'down')  -- pod alive
+      and ahead.waits is false  -- due, known, not paused, and nobody waits before it
+      and fresh.priority > coalesce(
+        max(fresh.priority) filter (where due and not known)
+          over (partition by fresh.queue order by place rows between unbounded preceding and 1 preceding),
         -2147483649
       )  -- nobody earlier in the batch waits before it
       as may
   from fresh
+  left join ahead on due
+    and known
+    and ahead.queue = fresh.queue
+    and ahead.priority = fresh.priority
 ),
 placed as (
   select
@@ -66,6 +118,7 @@ placed as (
       from /*schema*/step_tracker
       where step_tracker.status = 'claimed'
         and step_tracker.claimed_by = :pod
+        and step_tracker.claimed_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
         and step_tracker.claim_id = :claim_id
     ) as handed
   from judged

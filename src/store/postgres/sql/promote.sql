@@ -4,6 +4,7 @@ with due as materialized (
   from /*schema*/step_tracker
   where status = 'scheduled'
     and available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+    and available_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :due_from and :due_until then :due_floor else -4611686018427387904 end
   order by available_ts
   limit :limit_literal
   for update skip locked

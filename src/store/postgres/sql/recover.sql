@@ -1,16 +1,40 @@
 -- Give back, fail or cancel up to :limit_literal orphans: claimed steps whose pod has no row that holds claims.
+-- They lie in the gaps between the names of living pods: what those hold, or held, is not read.
 -- An orphan is named with its claim: a row that is claimed anew while we look no longer matches when its lock is taken.
-with orphan as materialized (
+with living as materialized (
+  select pod_id, lead(pod_id) over (order by pod_id) as next_id
+  from /*schema*/pod_health
+  where kind = 'pod'
+    and status <> 'down'
+),
+gap as materialized (
+  select '' as after, min(pod_id) as before
+  from living
+  union all
+  select pod_id, next_id
+  from living
+),
+orphan as materialized (
+  select claimed.step_id, claimed.claim_id, claimed.claimed_by
+  from gap
+  cross join lateral (
+    select step_id, claim_id, claimed_by
+    from /*schema*/step_tracker
+    where status = 'claimed'
+      and claimed_by > gap.after
+      and claimed_by < gap.before
+    union all
+    select step_id, claim_id, claimed_by
+    from /*schema*/step_tracker
+    where status = 'claimed'
+      and claimed_by > gap.after
+      and gap.before is null
+  ) as claimed
+  union all
   select step_id, claim_id, claimed_by
   from /*schema*/step_tracker
   where status = 'claimed'
-    and not exists (
-      select 1
-      from /*schema*/pod_health
-      where pod_health.pod_id = step_tracker.claimed_by
-        and pod_health.kind = 'pod'
-        and pod_health.status <> 'down'
-    )
+    and (claimed_by is null or claimed_by = '')
 ),
 taken as materialized (
   select orphan.step_id, orphan.claim_id, orphan.claimed_by

@@ -1,0 +1,252 @@
+//! What claims cost in buffers, by the plans of the very statements: the same with an empty table and with any load.
+
+use fleet_q::store::{Migrate, Store};
+use serde_json::Value;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::{Schema, fresh, server};
+
+/// As fleet-q spells them, with literals for parameters.
+const CLAIM: &str = include_str!("../../../src/store/postgres/sql/claim.sql");
+const CLAIM_IN_QUEUES: &str = include_str!("../../../src/store/postgres/sql/claim_in_queues.sql");
+const MINE: &str = include_str!("../../../src/store/postgres/sql/mine.sql");
+const RECOVER: &str = include_str!("../../../src/store/postgres/sql/recover.sql");
+const PRUNE: &str = include_str!("../../../src/store/postgres/sql/prune.sql");
+const CANCEL_REQUESTED: &str = include_str!("../../../src/store/postgres/sql/cancel_requested.sql");
+
+/// What every test of this file begins with.
+const NOW: i64 = 1_700_000_000_000;
+/// A claim's limit here.
+const LIMIT: &str = "50";
+
+/// A schema with one living pod, and a connection that looks at it.
+struct Place {
+    schema: Schema,
+    client: Client,
+}
+
+/// What a statement cost.
+#[derive(Debug)]
+struct Cost {
+    buffers: i64,
+    plan: String,
+}
+
+impl Place {
+    async fn new(name: &str) -> Option<Self> {
+        let server = server::get()?;
+        let (open, schema) = fresh(server, name);
+        open().migrate(Migrate::Apply).await.unwrap();
+        let (client, driver) = tokio_postgres::connect(&server.url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(driver);
+        // Vacuum at a moment of its own would make a cost depend on luck; prefetching is not what is asked.
+        client.batch_execute("set jit = off; set max_parallel_workers_per_gather = 0").await.unwrap();
+        let place = Self { schema, client };
+        place.run("alter table SCHEMA.step_tracker set (autovacuum_enabled = off)").await;
+        place.run("insert into SCHEMA.pod_health (pod_id) values ('me'), ('zoe')").await;
+        // A primary key of two levels to begin with: into a single page every plan goes another way.
+        place.steps(5000, "completed", "default", NOW - 10_000_000).await;
+        place.analyze().await;
+        Some(place)
+    }
+
+    async fn run(&self, sql: &str) {
+        let text = sql.replace("SCHEMA", &format!("\"{}\"", self.schema.name));
+        self.client.batch_execute(&text).await.unwrap_or_else(|e| panic!("{text}: {e:?}"));
+    }
+
+    /// Adds `count` steps in a state; created one a millisecond up to `until`.
+    async fn steps(&self, count: i64, status: &str, queue: &str, until: i64) {
+        let (claim, finished) = match status {
+            "claimed" => ("'me', gen_random_uuid(), 'TS'", "null"),
+            "completed" => ("'me', gen_random_uuid(), 'TS'", "'TS'"),
+            _ => ("null, null, null", "null"),
+        };
+        let columns = "step_id, task, queue, status, payload, created_ts, available_ts, last_update_ts, \
+            claimed_by, claim_id, claimed_ts, finished_ts";
+        let values = format!("gen_random_uuid(), 'work', '{queue}', '{status}', 'x', TS, TS, TS, {claim}, {finished}");
+        let values = values.replace("'TS'", "TS").replace("TS", &format!("{until} - {count} + n"));
+        let sql = format!(
+            "insert into SCHEMA.step_tracker ({columns}) select {values} from generate_series(1, {count}) as n"
+        );
+        self.run(&sql).await;
+    }
+
+    async fn analyze(&self) {
+        self.run("vacuum analyze SCHEMA.step_tracker").await;
+    }
+
+    /// Works `count` new steps off, in batches: each leaves its dead entries behind.
+    async fn work(&self, count: i64, until: i64) {
+        for batch in 0..count / 1000 {
+            self.steps(1000, "pending", "default", until - count + 1000 * (batch + 1)).await;
+            let all = "update SCHEMA.step_tracker set last_update_ts = last_update_ts + 1,";
+            self.run(&format!(
+                "{all} status = 'claimed', claimed_by = 'me', claimed_ts = created_ts where status = 'pending';
+                 {all} status = 'completed', finished_ts = created_ts where status = 'claimed'"
+            ))
+            .await;
+        }
+    }
+
+    /// Runs a statement with these values, tells what it cost, and undoes it.
+    async fn cost(&self, statement: &str, values: &[(&str, &str)]) -> Cost {
+        let text = spelled(statement, &self.schema.name, values);
+        self.client.batch_execute("begin").await.unwrap();
+        let asked = self.client.simple_query(&format!("explain (analyze, buffers, format json) {text}")).await;
+        let answer = asked.unwrap_or_else(|e| panic!("{text}\n{e:?}"));
+        let row = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let explained: Value = serde_json::from_str(row.expect("a plan")).unwrap();
+        self.client.batch_execute("rollback").await.unwrap();
+        let plan = &explained[0]["Plan"];
+        let buffers = ["Shared Hit Blocks", "Shared Read Blocks"].map(|name| plan[name].as_i64().unwrap());
+        Cost { buffers: buffers.iter().sum(), plan: plan.to_string() }
+    }
+
+    /// A claim of [`LIMIT`] by a pod that knows `since` as the floor of priority 0.
+    async fn claim(&self, since: i64) -> Cost {
+        let floor = format!("array[{since}, 0]::bigint[]");
+        let spans = [("since", floor.as_str()), ("except", "array[]::text[]")];
+        self.cost(CLAIM, &[&spans[..], COMMON].concat()).await
+    }
+
+    async fn claim_in(&self, queue: &str, since: i64) -> Cost {
+        let floor = format!("array[{since}, 0]::bigint[]");
+        let (only, queues) = (format!("array['{queue}']"), format!("array['{queue}', '{queue}']"));
+        let spans = [("since", floor.as_str()), ("only", &only), ("span_queues", &queues)];
+        self.cost(CLAIM_IN_QUEUES, &[&spans[..], COMMON].concat()).await
+    }
+}
+
+/// Priority 0 has a floor, and nobody has another priority.
+const COMMON: &[(&str, &str)] = &[
+    ("now", "1700000000000"),
+    ("below", "array[2147483648, 0]::bigint[]"),
+    ("at", "array[0, -2147483649]::bigint[]"),
+    ("trusted_from", "0"),
+    ("trusted_until", "2000000000000"),
+    ("due_from", "0"),
+    ("due_until", "2000000000000"),
+    ("due_floor", "1690000000000"),
+    ("tasks", "array['work']"),
+    ("pod", "'me'"),
+    ("claim_id", "cast('00000000-0000-4000-8000-000000000001' as uuid)"),
+    ("max_crashes", "3"),
+    ("first_lane", "true"),
+    ("call_limit", LIMIT),
+    ("limit_literal", LIMIT),
+    ("candidates_literal", "200"),
+    ("looked_at_literal", "3000"),
+];
+
+fn spelled(statement: &str, schema: &str, values: &[(&str, &str)]) -> String {
+    let lines: Vec<&str> = statement.lines().filter(|line| !line.starts_with("--")).collect();
+    let mut text = lines.join("\n").replace("/*schema*/", &format!("\"{schema}\".")).replace(';', "");
+    let mut values = values.to_vec();
+    // The longest first: no name may be taken for the beginning of another.
+    values.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    for (name, value) in values {
+        text = text.replace(&format!(":{name}"), value);
+    }
+    text
+}
+
+/// Within a fifth of what an empty table costs; an index grows by a level now and then, one buffer a descent.
+fn assert_as_cheap(loaded: &Cost, empty: &Cost, levels: i64) {
+    let most = empty.buffers * 12 / 10 + levels;
+    assert!(loaded.buffers <= most, "{} buffers, empty {}: {}", loaded.buffers, empty.buffers, loaded.plan);
+}
+
+/// A descent for each new version's entry in the primary key, and for each row found by its id.
+const DESCENTS: i64 = 100;
+
+#[tokio::test]
+async fn claim_costs_the_same_with_finished_waiting_and_scheduled_steps() {
+    let Some(place) = Place::new("plan_loads").await else { return };
+    place.steps(50, "pending", "default", NOW).await;
+    place.analyze().await;
+    let empty = place.claim(NOW - 1000).await;
+    assert!(empty.plan.contains("step_due"), "{}", empty.plan);
+    for (count, status) in [(20_000, "completed"), (20_000, "scheduled"), (20_000, "pending")] {
+        place.steps(count, status, "default", NOW + if status == "scheduled" { 1_000_000_000 } else { 0 }).await;
+        place.analyze().await;
+        assert_as_cheap(&place.claim(NOW - 1_000_000).await, &empty, DESCENTS);
+    }
+}
+
+#[tokio::test]
+async fn claim_under_an_old_snapshot_does_not_walk_over_what_is_done() {
+    let Some(place) = Place::new("plan_snapshot").await else { return };
+    place.steps(50, "pending", "default", NOW).await;
+    place.analyze().await;
+    let (empty, empty_in) = (place.claim(NOW - 1000).await, place.claim_in("default", NOW - 1000).await);
+    let server = server::get().expect("it was there above");
+    let (forgotten, driver) = tokio_postgres::connect(&server.url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(driver);
+    forgotten.batch_execute("begin isolation level repeatable read; select count(*) from pg_class").await.unwrap();
+    place.run("delete from SCHEMA.step_tracker where status = 'pending'").await;
+    place.work(10_000, NOW - 5_000).await;
+    place.steps(50, "pending", "default", NOW).await;
+    assert_as_cheap(&place.claim(NOW - 1000).await, &empty, DESCENTS);
+    assert_as_cheap(&place.claim_in("default", NOW - 1000).await, &empty_in, DESCENTS);
+    // The load is real: from the start, the same claim walks over every dead entry.
+    let blind = place.claim(0).await;
+    assert!(blind.buffers > empty.buffers + 500, "{}", blind.buffers);
+    drop(forgotten);
+}
+
+#[tokio::test]
+async fn quiet_queue_is_not_looked_for_in_the_backlog_of_the_others() {
+    let Some(place) = Place::new("plan_quiet").await else { return };
+    place.steps(20_000, "pending", "busy", NOW).await;
+    place.steps(50, "pending", "default", NOW).await;
+    place.analyze().await;
+    let quiet = place.claim_in("quiet", 0).await;
+    assert!(quiet.buffers < 60, "{} buffers: {}", quiet.buffers, quiet.plan);
+    assert!(quiet.plan.contains("step_due_in_queue"), "{}", quiet.plan);
+}
+
+#[tokio::test]
+async fn recovery_does_not_read_what_living_pods_hold() {
+    let Some(place) = Place::new("plan_recover").await else { return };
+    place.steps(5000, "claimed", "default", NOW).await;
+    place.analyze().await;
+    let values = [("now", "1700000000000"), ("leader", "'me'"), ("max_crashes", "3"), ("errors_kept", "20")];
+    let cost = place.cost(RECOVER, &[&values[..], &[("limit_literal", "1000")]].concat()).await;
+    assert!(cost.buffers < 40, "{} buffers: {}", cost.buffers, cost.plan);
+}
+
+#[tokio::test]
+async fn pods_own_look_and_its_beat_read_only_what_is_open() {
+    let Some(place) = Place::new("plan_mine").await else { return };
+    let server = server::get().expect("it was there above");
+    let (forgotten, driver) = tokio_postgres::connect(&server.url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(driver);
+    forgotten.batch_execute("begin isolation level repeatable read; select count(*) from pg_class").await.unwrap();
+    place.work(10_000, NOW - 120_000).await;
+    place.steps(3, "claimed", "default", NOW).await;
+    let floor = (NOW - 60_000).to_string();
+    let older = ("older", "array[]::uuid[]");
+    let values = [("floor", floor.as_str()), ("trusted_from", "0"), ("trusted_until", "2000000000000"), older];
+    let mine = place.cost(MINE, &[&values[..], &[("now", "1700000000000"), ("pod", "'me'")]].concat()).await;
+    assert!(mine.buffers < 40, "{} buffers: {}", mine.buffers, mine.plan);
+    let asked = place.cost(CANCEL_REQUESTED, &[("pod", "'me'")]).await;
+    assert!(asked.buffers < 10, "{} buffers: {}", asked.buffers, asked.plan);
+    drop(forgotten);
+}
+
+#[tokio::test]
+async fn pruning_finds_the_longest_ended_without_reading_the_rest() {
+    let Some(place) = Place::new("plan_prune").await else { return };
+    place.steps(20_000, "completed", "default", NOW).await;
+    place.analyze().await;
+    let floors = [("completed_floor", "0"), ("failed_floor", "0"), ("cancelled_floor", "0")];
+    let keeps = [("keep_completed_ms", "10000"), ("keep_failed_ms", "10000"), ("limit_literal", "100")];
+    let trust = [("trusted_from", "0"), ("trusted_until", "2000000000000"), ("now", "1700000000000")];
+    let cost = place.cost(PRUNE, &[&floors[..], &keeps, &trust].concat()).await;
+    assert!(cost.buffers < 1000, "{} buffers: {}", cost.buffers, cost.plan);
+    assert!(!cost.plan.contains("Seq Scan"), "{}", cost.plan);
+}
