@@ -12,6 +12,7 @@ const CLAIM_IN_QUEUES: &str = include_str!("../../../src/store/postgres/sql/clai
 const MINE: &str = include_str!("../../../src/store/postgres/sql/mine.sql");
 const RECOVER: &str = include_str!("../../../src/store/postgres/sql/recover.sql");
 const PRUNE: &str = include_str!("../../../src/store/postgres/sql/prune.sql");
+const SEARCH: &str = include_str!("../../../src/store/postgres/sql/search.sql");
 const CANCEL_REQUESTED: &str = include_str!("../../../src/store/postgres/sql/cancel_requested.sql");
 
 /// What every test of this file begins with.
@@ -249,4 +250,22 @@ async fn pruning_finds_the_longest_ended_without_reading_the_rest() {
     let cost = place.cost(PRUNE, &[&floors[..], &keeps, &trust].concat()).await;
     assert!(cost.buffers < 1000, "{} buffers: {}", cost.buffers, cost.plan);
     assert!(!cost.plan.contains("Seq Scan"), "{}", cost.plan);
+}
+
+#[tokio::test]
+async fn failed_and_tagged_steps_are_found_among_many_others() {
+    let Some(place) = Place::new("plan_search").await else { return };
+    place
+        .run(
+            "update SCHEMA.step_tracker set status = 'failed', tags = '[\"rare\"]' where step_id in
+        (select step_id from SCHEMA.step_tracker limit 3)",
+        )
+        .await;
+    place.steps(20_000, "completed", "default", NOW).await;
+    place.analyze().await;
+    let all = [("before", "null"), ("queue", "null"), ("task", "null"), ("limit_literal", "50")];
+    let tagged = place.cost(SEARCH, &[&all[..], &[("states", "null"), ("tag", "'rare'")]].concat()).await;
+    assert!(tagged.buffers < 20, "{} buffers: {}", tagged.buffers, tagged.plan);
+    let failed = place.cost(SEARCH, &[&all[..], &[("states", "array['failed']"), ("tag", "null")]].concat()).await;
+    assert!(failed.buffers < 20, "{} buffers: {}", failed.buffers, failed.plan);
 }

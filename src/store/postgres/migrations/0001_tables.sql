@@ -95,6 +95,14 @@ where status = 'blocked';
 create index step_final on /*schema*/step_tracker (status, finished_ts, queue)
 where status in ('completed', 'failed', 'cancelled');
 
+-- The failed ones by age, for whoever looks through them: they are few, and lie between all the others.
+create index step_failed on /*schema*/step_tracker (step_id)
+where status = 'failed';
+
+-- Only steps that have tags pay for this.
+create index step_tags on /*schema*/step_tracker using gin (tags)
+where tags <> '[]';
+
 -- At most one step that is not final per key.
 create unique index step_unique_key on /*schema*/step_tracker (unique_key)
 where unique_key is not null and status in ('blocked', 'scheduled', 'pending', 'claimed');

@@ -8,6 +8,6 @@ where (cast(:before as uuid) is null or step_id < :before)
   and (cast(:queue as text) is null or queue = :queue)
   and (cast(:task as text) is null or task = :task)
   and (cast(:states as text[]) is null or status = any(:states))
-  and (cast(:tag as text) is null or tags ? :tag)
+  and (cast(:tag as text) is null or tags ? :tag and tags <> '[]')
 order by step_id desc
 limit :limit_literal;
