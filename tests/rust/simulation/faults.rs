@@ -1,6 +1,7 @@
 //! The network between one pod and the store: it delays, refuses, and loses replies after the
 //! store has done the work. What truly happened in the store goes to the checker.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -77,6 +78,9 @@ impl Sky {
     }
 }
 
+/// How often which call of the store was made.
+pub type Calls = Arc<Mutex<BTreeMap<&'static str, u64>>>;
+
 /// One pod's way to the store.
 #[derive(Debug)]
 pub struct Link {
@@ -87,10 +91,12 @@ pub struct Link {
     pub defect: Defect,
     /// While true no call gets through.
     pub cut: Arc<Mutex<bool>>,
+    pub calls: Calls,
 }
 
 impl Link {
-    async fn outbound(&self) -> Result<()> {
+    async fn outbound(&self, call: &'static str) -> Result<()> {
+        *self.calls.lock().expect("no panic on the line").entry(call).or_default() += 1;
         let weather = self.sky.now();
         tokio::time::sleep(Duration::from_millis(self.draws.within(0, weather.delay_ms_max + 1))).await;
         let cut = *self.cut.lock().expect("no panic on the line");
@@ -111,9 +117,9 @@ impl Link {
 }
 
 macro_rules! through {
-    ($self:ident, $call:expr) => {{
-        $self.outbound().await?;
-        let answer = $call.await?;
+    ($self:ident, $method:ident($($argument:expr)?)) => {{
+        $self.outbound(stringify!($method)).await?;
+        let answer = $self.store.$method($($argument)?).await?;
         $self.inbound(answer).await
     }};
 }
@@ -125,15 +131,15 @@ impl Store for Link {
     }
 
     async fn migrate(&self, mode: Migrate) -> Result<SchemaVersion> {
-        through!(self, self.store.migrate(mode))
+        through!(self, migrate(mode))
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        through!(self, self.store.now())
+        through!(self, now())
     }
 
     async fn enqueue(&self, call: &Enqueue) -> Result<Vec<Result<Accepted, Refusal>>> {
-        self.outbound().await?;
+        self.outbound("enqueue").await?;
         let rows = self.store.enqueue(call).await?;
         self.checker.saw_hand_off(call, &rows);
         let answer = self.inbound(rows).await;
@@ -144,7 +150,7 @@ impl Store for Link {
     }
 
     async fn cycle(&self, call: &Cycle) -> Result<CycleReply> {
-        self.outbound().await?;
+        self.outbound("cycle").await?;
         assert!(!self.sky.strikes(call), "a planted panic");
         let reply = self.store.cycle(&self.defect.tamper(call, &self.checker)).await?;
         self.checker.saw_cycle(call, &reply);
@@ -156,67 +162,67 @@ impl Store for Link {
     }
 
     async fn mine(&self, pod: &PodId) -> Result<Vec<Claim>> {
-        let mine: Vec<Claim> = through!(self, self.store.mine(pod))?;
+        let mine: Vec<Claim> = through!(self, mine(pod))?;
         Ok(self.defect.hide_strangers(mine, &self.checker))
     }
 
     async fn progress(&self, reports: &[ProgressReport]) -> Result<()> {
-        through!(self, self.store.progress(reports))
+        through!(self, progress(reports))
     }
 
     async fn cancel(&self, ids: &[StepId]) -> Result<Vec<CancelVerdict>> {
-        through!(self, self.store.cancel(ids))
+        through!(self, cancel(ids))
     }
 
     async fn replay(&self, ids: &[StepId]) -> Result<Vec<ReplayVerdict>> {
-        through!(self, self.store.replay(ids))
+        through!(self, replay(ids))
     }
 
     async fn get(&self, ids: &[StepId]) -> Result<Vec<Option<Step>>> {
-        through!(self, self.store.get(ids))
+        through!(self, get(ids))
     }
 
     async fn search(&self, filter: &Search) -> Result<Vec<Step>> {
-        through!(self, self.store.search(filter))
+        through!(self, search(filter))
     }
 
     async fn stats(&self) -> Result<Stats> {
-        through!(self, self.store.stats())
+        through!(self, stats())
     }
 
     async fn pods(&self) -> Result<Vec<Pod>> {
-        through!(self, self.store.pods())
+        through!(self, pods())
     }
 
     async fn register(&self, pod: &Registration) -> Result<()> {
-        through!(self, self.store.register(pod))
+        through!(self, register(pod))
     }
 
     async fn beat(&self, beat: &Beat) -> Result<Pulse> {
-        through!(self, self.store.beat(beat))
+        through!(self, beat(beat))
     }
 
     async fn retire(&self, pod: &PodId) -> Result<()> {
-        through!(self, self.store.retire(pod))
+        through!(self, retire(pod))
     }
 
     async fn mark_dead(&self, call: &MarkDead) -> Result<Vec<PodId>> {
-        through!(self, self.store.mark_dead(call))
+        through!(self, mark_dead(call))
     }
 
     async fn recover(&self, call: &Recover) -> Result<Vec<Recovered>> {
-        self.outbound().await?;
+        self.outbound("recover").await?;
         let recovered = self.store.recover(call).await?;
         self.checker.saw_recovery(&recovered);
         self.inbound(recovered).await
     }
 
     async fn prune(&self, call: &Prune) -> Result<Pruned> {
-        through!(self, self.store.prune(call))
+        through!(self, prune(call))
     }
 
     async fn control(&self, command: &Control) -> Result<()> {
-        through!(self, self.store.control(command))
+        through!(self, control(command))
     }
 
     fn wake_ups(&self) -> watch::Receiver<u64> {
