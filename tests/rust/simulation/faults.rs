@@ -117,9 +117,9 @@ impl Link {
 }
 
 macro_rules! through {
-    ($self:ident, $method:ident($($argument:expr)?)) => {{
+    ($self:ident, $me:ident.store.$method:ident($($argument:expr)?)) => {{
         $self.outbound(stringify!($method)).await?;
-        let answer = $self.store.$method($($argument)?).await?;
+        let answer = $me.store.$method($($argument)?).await?;
         $self.inbound(answer).await
     }};
 }
@@ -131,11 +131,11 @@ impl Store for Link {
     }
 
     async fn migrate(&self, mode: Migrate) -> Result<SchemaVersion> {
-        through!(self, migrate(mode))
+        through!(self, self.store.migrate(mode))
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        through!(self, now())
+        through!(self, self.store.now())
     }
 
     async fn enqueue(&self, call: &Enqueue) -> Result<Vec<Result<Accepted, Refusal>>> {
@@ -162,52 +162,52 @@ impl Store for Link {
     }
 
     async fn mine(&self, pod: &PodId) -> Result<Vec<Claim>> {
-        let mine: Vec<Claim> = through!(self, mine(pod))?;
+        let mine: Vec<Claim> = through!(self, self.store.mine(pod))?;
         Ok(self.defect.hide_strangers(mine, &self.checker))
     }
 
     async fn progress(&self, reports: &[ProgressReport]) -> Result<()> {
-        through!(self, progress(reports))
+        through!(self, self.store.progress(reports))
     }
 
     async fn cancel(&self, ids: &[StepId]) -> Result<Vec<CancelVerdict>> {
-        through!(self, cancel(ids))
+        through!(self, self.store.cancel(ids))
     }
 
     async fn replay(&self, ids: &[StepId]) -> Result<Vec<ReplayVerdict>> {
-        through!(self, replay(ids))
+        through!(self, self.store.replay(ids))
     }
 
     async fn get(&self, ids: &[StepId]) -> Result<Vec<Option<Step>>> {
-        through!(self, get(ids))
+        through!(self, self.store.get(ids))
     }
 
     async fn search(&self, filter: &Search) -> Result<Vec<Step>> {
-        through!(self, search(filter))
+        through!(self, self.store.search(filter))
     }
 
     async fn stats(&self) -> Result<Stats> {
-        through!(self, stats())
+        through!(self, self.store.stats())
     }
 
     async fn pods(&self) -> Result<Vec<Pod>> {
-        through!(self, pods())
+        through!(self, self.store.pods())
     }
 
     async fn register(&self, pod: &Registration) -> Result<()> {
-        through!(self, register(pod))
+        through!(self, self.store.register(pod))
     }
 
     async fn beat(&self, beat: &Beat) -> Result<Pulse> {
-        through!(self, beat(beat))
+        through!(self, self.store.beat(beat))
     }
 
     async fn retire(&self, pod: &PodId) -> Result<()> {
-        through!(self, retire(pod))
+        through!(self, self.store.retire(pod))
     }
 
     async fn mark_dead(&self, call: &MarkDead) -> Result<Vec<PodId>> {
-        through!(self, mark_dead(call))
+        through!(self, self.store.mark_dead(call))
     }
 
     async fn recover(&self, call: &Recover) -> Result<Vec<Recovered>> {
@@ -218,11 +218,11 @@ impl Store for Link {
     }
 
     async fn prune(&self, call: &Prune) -> Result<Pruned> {
-        through!(self, prune(call))
+        through!(self, self.store.prune(call))
     }
 
     async fn control(&self, command: &Control) -> Result<()> {
-        through!(self, control(command))
+        through!(self, self.store.control(command))
     }
 
     fn wake_ups(&self) -> watch::Receiver<u64> {
