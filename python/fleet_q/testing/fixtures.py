@@ -22,9 +22,9 @@ def fleet_q_app() -> FleetQ:
 
 
 @pytest.fixture
-def fleet_q(fleet_q_app: FleetQ, fleet_q_url: str) -> Iterator[FleetQ]:
+def fleet_q(fleet_q_app: FleetQ, fleet_q_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetQ]:
     """The FleetQ under test, on a database that no other test sees, its tables made."""
-    with redirected(fleet_q_app, fleet_q_url) as fq:
+    with redirected(fleet_q_app, fleet_q_url, local_path=tmp_path_factory.mktemp("fleet_q")) as fq:
         # In a thread, for asyncio.run would take the event loop away that this thread's tests may share.
         with ThreadPoolExecutor(1) as aside:
             aside.submit(asyncio.run, _connected(fq)).result()

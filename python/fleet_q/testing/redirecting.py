@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,8 +31,8 @@ def redirected(
 ) -> Iterator[FleetQ]:
     """Let `fq` work on the database at `url` until the block ends; nothing connects before it is used.
 
-    Its tasks, handles and routes follow it there, and its own files go to a temporary folder. `retries` says
-    how long retries wait, None leaves that to the tasks; other keywords are settings of `FleetQ`.
+    Its tasks, handles and routes follow it there; its own files go to a temporary folder, or to `local_path`.
+    `retries` says how long retries wait, None leaves that to the tasks; other keywords are settings of `FleetQ`.
     Raises ConfigError if `fq` is started.
 
     >>> fq = FleetQ("sqlite:///production.db")
@@ -46,12 +46,15 @@ def redirected(
     if life.is_running:
         raise ConfigError("this FleetQ is started: stop it before it is redirected")
     before = life.retries
-    with tempfile.TemporaryDirectory(prefix="fleet-q-local-", ignore_cleanup_errors=True) as folder:
-        told = as_texts({**QUICK, "local_path": Path(folder), **settings, "url": url})
-        with fq._client.redirected(told):
-            life.retries = retries
-            try:
-                yield fq
-            finally:
-                life.retries = before
-                fq.stop_sync()
+    with ExitStack() as stack:
+        told: dict[str, Setting] = {**QUICK, **settings, "url": url}
+        if "local_path" not in settings:
+            folder = tempfile.TemporaryDirectory(prefix="fleet-q-local-", ignore_cleanup_errors=True)
+            told["local_path"] = Path(stack.enter_context(folder))
+        stack.enter_context(fq._client.redirected(as_texts(told)))
+        life.retries = retries
+        try:
+            yield fq
+        finally:
+            life.retries = before
+            fq.stop_sync()
