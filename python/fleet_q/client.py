@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -74,7 +74,7 @@ class Client:
         self._at_exit()
 
     @contextmanager
-    def redirected(self, settings: Mapping[str, str]) -> Iterator[None]:
+    def redirected(self, settings: Mapping[str, str]) -> Generator[None, None, None]:
         """Let these settings win until the block ends; what was open before is closed, and so is what it opened."""
         before, within = self._settings, {**self._settings, **settings}
         self._settings = within

@@ -1,7 +1,8 @@
-"""What a fleet costs a Postgres: its connections, and its transactions while there is nothing to do. Counted, not timed."""
+"""What a fleet costs a Postgres: its connections, and its idle transactions. Counted, not timed."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -66,9 +67,7 @@ class Fleet:
         return int(self.ask(f"select count(*) {CLIENTS.format(self.name)} and {which}"))
 
     def transactions(self) -> int:
-        return int(
-            self.ask(f"select xact_commit + xact_rollback from pg_stat_database where datname = '{self.name}'")
-        )
+        return int(self.ask(f"select xact_commit + xact_rollback from pg_stat_database where datname = '{self.name}'"))
 
 
 @pytest.fixture
@@ -94,11 +93,17 @@ def make_fleet(fleet_q_postgres: str, ask: Ask, tmp_path: Path) -> Iterator[Make
             folder = tmp_path / f"fleet-{time.monotonic_ns()}"
             folder.mkdir()
             fleet = Fleet(url, folder, ask)
+            asyncio.run(make_tables(url))
             for _ in range(pods):
                 stack.enter_context(fleet.worker())
             return fleet
 
         yield make
+
+
+async def make_tables(url: str) -> None:
+    async with FleetQ(url, role="producer"):
+        """A producer that starts connects, which makes them."""
 
 
 def await_pods(fleet: Fleet) -> None:

