@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,25 @@ def test_hangs(fleet_q, fleet_q_database):
     Path("began").write_text(fleet_q_database)
     threading.Event().wait()
 """
-Sample = Callable[..., Path]
+# As the guide says it: on both stores, and with a plugin for async tests.
+ON_BOTH = """
+
+@pytest.fixture(params=["fleet_q_database", "fleet_q_sqlite"])
+def fleet_q_url(request):
+    return request.getfixturevalue(request.param)
+"""
+ASYNC = """
+from shop import send_invoice
+from fleet_q.testing import drain, steps
+
+
+async def test_an_order_sends_its_invoice(fleet_q):
+    await send_invoice.enqueue(7)
+    (step,) = await steps(fleet_q, send_invoice)
+    assert step.payload["args"] == [7]
+    await drain(fleet_q)
+    assert await fleet_q.handle(step.step_id).result() == "invoice for order 7 sent"
+"""
 
 
 @pytest.fixture
@@ -85,15 +102,21 @@ def await_gone(folder: Path) -> None:
 
 
 @pytest.mark.docs
-@pytest.mark.parametrize("store", ["postgres", "sqlite"])
-def test_the_example_passes_and_leaves_nothing(project: Path, store: str) -> None:
+@pytest.mark.parametrize(
+    ("store", "more", "passed"),
+    [("postgres", "", 5), ("sqlite", "", 5), ("postgres", ON_BOTH, 9)],
+    ids=["postgres", "sqlite", "both"],
+)
+def test_the_example_passes_and_leaves_nothing(project: Path, store: str, more: str, passed: int) -> None:
     conftest = project / "conftest.py"
-    conftest.write_text(conftest.read_text().replace("fleet_q.testing.postgres", f"fleet_q.testing.{store}"))
+    conftest.write_text(conftest.read_text().replace("fleet_q.testing.postgres", f"fleet_q.testing.{store}") + more)
+    (project / "test_async.py").write_text(ASYNC)
+    (project / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
 
     with run(project) as tests:
         said, _ = tests.communicate(timeout=100)
 
-    assert (tests.returncode, "4 passed" in said) == (0, True), said
+    assert (tests.returncode, f"{passed} passed" in said) == (0, True), said
     await_gone(project)
     assert not list(project.glob("*.db")), "the app's own database was not touched"
 
