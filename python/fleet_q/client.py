@@ -9,12 +9,14 @@ import asyncio
 import logging
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from ._core import Engine
 from .exceptions import ConfigError, Stopped
 from .loops import running_loop
+from .redirection import as_redirected, told_to_children
 from .settings import environment
 from .whereabouts import in_child
 
@@ -30,13 +32,10 @@ class Client:
     """The way from one FleetQ to its core."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        self._settings = dict(settings)
+        self._settings = as_redirected(settings)
         self._closed = False
         self._forsaken: list[Engine] = []
-        self._engine = self._made()
-        self._limit = _payload_limit(self._engine)
-        # What it would enqueue, only this process would ever see.
-        self._stranded = in_child() and str(self.settings["url"]).startswith("memory:")
+        self._adopt(self._made())
         _warn(self._engine)
 
     def client(self) -> Client:
@@ -52,16 +51,13 @@ class Client:
         if self._closed:
             raise Stopped("this FleetQ was stopped; `await fq.start()` opens it again")
         if self._engine.pid != os.getpid():
-            self._replace()
+            self._replace(self._made())
         return self._engine
 
     def open(self) -> Engine:
         """Give the engine of this process, a new one if it was closed."""
         if self._closed:
-            if self._engine.pid == os.getpid():
-                self._at_exit()
-            self._engine = self._made()
-            self._closed = False
+            self._exchange(self._made())
         return self.engine()
 
     async def close(self) -> None:
@@ -77,6 +73,24 @@ class Client:
         """Close the engine without an event loop; blocks for some seconds at most."""
         self._closed = True
         self._at_exit()
+
+    @contextmanager
+    def redirected(self, settings: Mapping[str, str]) -> Generator[None, None, None]:
+        """Let these settings win until the block ends; what was open before is closed, and so is what it opened."""
+        before, within = self._settings, {**self._settings, **settings}
+        self._settings = within
+        try:
+            engine = self._made()
+        except BaseException:
+            self._settings = before
+            raise
+        self._exchange(engine)
+        try:
+            with told_to_children(before, within):
+                yield
+        finally:
+            self._settings = before
+            self._exchange(self._made())
 
     @property
     def settings(self) -> dict[str, object]:
@@ -105,16 +119,29 @@ class Client:
         return self.engine().enqueue_sync(specs)
 
     def _made(self) -> Engine:
-        engine = Engine(self._settings, environment())
+        return Engine(self._settings, environment())
+
+    def _adopt(self, engine: Engine) -> None:
+        self._engine = engine
         # Closed at the interpreter's exit, or when nobody can use it any more.
         self._at_exit = weakref.finalize(self, _close_now, engine)
-        return engine
+        self._limit = _payload_limit(engine)
+        # What it would enqueue, only this process would ever see.
+        self._stranded = in_child() and str(self.settings["url"]).startswith("memory:")
 
-    def _replace(self) -> None:
+    def _exchange(self, engine: Engine) -> None:
+        if self._engine.pid == os.getpid():
+            self._at_exit()
+            self._adopt(engine)
+        else:
+            self._replace(engine)
+        self._closed = False
+
+    def _replace(self, engine: Engine) -> None:
         # In a forked child the parent's engine has no threads: closing or freeing it could wait for ever.
         self._forsaken.append(self._engine)
         self._at_exit.detach()
-        self._engine = self._made()
+        self._adopt(engine)
 
 
 def _close_now(engine: Engine) -> None:

@@ -18,6 +18,7 @@ from .whereabouts import in_child
 if TYPE_CHECKING:
     from ._core import TaskSpec
     from .client import Client
+    from .policy import RetryPolicy
     from .task import AnyTask
 
 __all__ = ["Life"]
@@ -36,6 +37,8 @@ class Life:
         self._client = client
         self._tasks = tasks
         self._running: _Running | None = None
+        self.retries: RetryPolicy | None = None
+        """How long every retry waits, whatever its task says; for tests, which do not wait."""
 
     @property
     def is_running(self) -> bool:
@@ -60,7 +63,7 @@ class Life:
             raise ConfigError("run='process' is not built for Windows; use a thread there")
         runner = Runner(engine, tasks, loop, threads=threads, limit=limit, processes=children if in_process else None)
         self._running = _Running(loop, runner, os.getpid())
-        specs = [_spec(task) for task in tasks.values()]
+        specs = [_spec(task, self.retries or task.policy) for task in tasks.values()]
         return await self._begun(engine.start(loop, runner, specs, threads, children.size), runner)
 
     async def stop(self, grace: float | None) -> None:
@@ -79,6 +82,16 @@ class Life:
                 await self._client.engine().stop(grace)
         finally:
             await self._closed(running)
+
+    async def pause(self, grace: float | None) -> None:
+        """End the pod and leave the client open, so that what its steps became can be read."""
+        running, self._running = self._running, None
+        if running is None or running.runner is None:
+            return
+        try:
+            await self._client.engine().stop(grace)
+        finally:
+            running.runner.close()
 
     def stop_now(self) -> None:
         """Close without an event loop; blocks for some seconds at most."""
@@ -187,8 +200,7 @@ def _refuse_in_child() -> None:
         )
 
 
-def _spec(task: AnyTask) -> TaskSpec:
-    policy = task.policy
+def _spec(task: AnyTask, policy: RetryPolicy) -> TaskSpec:
     return {
         "name": task.name,
         "executor": "loop" if task.on_loop else "process" if task.in_process else "thread",

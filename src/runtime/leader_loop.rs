@@ -9,7 +9,7 @@ use super::events::Event;
 use super::lock;
 use crate::rules::state::State;
 use crate::rules::step::PodId;
-use crate::rules::time::Millis;
+use crate::rules::time::{Millis, Monotonic};
 use crate::store::journal::DeadLetter;
 use crate::store::{self, MarkDead, Prune, Recover, Recovered};
 
@@ -23,58 +23,73 @@ const BATCHES_MAX: usize = 100;
 /// How long the row of a pod that is `down` is kept for those who look.
 const KEEP_PODS: Millis = Millis(3_600_000);
 
-pub(crate) struct LeaderLoop(pub(crate) Arc<Core>);
+/// How often to look for what is past its keep. Nothing is kept for less than a minute, so that to
+/// look at each pass would only cost an idle database a transaction more.
+const PRUNE_EVERY: Millis = Millis(30_000);
+
+pub(crate) struct LeaderLoop {
+    core: Arc<Core>,
+    next_prune: Monotonic,
+}
 
 impl LeaderLoop {
-    pub(crate) async fn run(self) {
-        let mut phase = self.0.phase.subscribe();
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { next_prune: core.clock.monotonic(), core }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let mut phase = self.core.phase.subscribe();
         loop {
             tokio::select! {
                 biased;
                 _ = phase.wait_for(|phase| *phase == Phase::Stopped) => return,
-                () = tokio::time::sleep(self.0.config.recovery_interval.as_duration()) => {}
+                () = tokio::time::sleep(self.core.config.recovery_interval.as_duration()) => {}
             }
             self.tick().await;
         }
     }
 
-    async fn tick(&self) {
-        let me = self.0.id();
-        if self.0.leader().as_ref() != Some(&me) || self.0.is_fenced() {
+    async fn tick(&mut self) {
+        let me = self.core.id();
+        if self.core.leader().as_ref() != Some(&me) || self.core.is_fenced() {
             return;
         }
-        self.0.leader_pass_began.store(self.0.clock.monotonic().0.max(1), Ordering::Release);
+        self.core.leader_pass_began.store(self.core.clock.monotonic().0.max(1), Ordering::Release);
         let pass = self.pass(&me).await;
-        self.0.leader_pass_began.store(0, Ordering::Release);
+        self.core.leader_pass_began.store(0, Ordering::Release);
         if let Err(error) = pass {
-            self.0.note_store(Some(("a leader pass", &error)));
+            self.core.note_store(Some(("a leader pass", &error)));
         }
     }
 
-    async fn pass(&self, me: &PodId) -> store::Result<()> {
+    async fn pass(&mut self, me: &PodId) -> store::Result<()> {
         self.mark_dead(me).await?;
         self.recover(me).await?;
-        self.prune(me).await
+        let now = self.core.clock.monotonic();
+        if self.next_prune <= now && self.prune(me).await? {
+            self.next_prune = now + PRUNE_EVERY;
+        }
+        Ok(())
     }
 
     async fn mark_dead(&self, me: &PodId) -> store::Result<()> {
-        let timing = self.0.timing();
-        let suspects = lock(&self.0.sightings).still_for(timing.dead_pod_threshold, self.0.clock.monotonic());
+        let timing = self.core.timing();
+        let suspects = lock(&self.core.sightings).still_for(timing.dead_pod_threshold, self.core.clock.monotonic());
         let suspects: Vec<_> = suspects.into_iter().filter(|(pod, _)| pod != me).collect();
         if suspects.is_empty() {
             return Ok(());
         }
-        let pods = self.0.store.mark_dead(&MarkDead { leader: me.clone(), suspects, timing }).await?;
+        let pods = self.core.store.mark_dead(&MarkDead { leader: me.clone(), suspects, timing }).await?;
         if !pods.is_empty() {
-            self.0.emit(Event::MarkedDead { by: me.clone(), pods });
+            self.core.emit(Event::MarkedDead { by: me.clone(), pods });
         }
         Ok(())
     }
 
     async fn recover(&self, me: &PodId) -> store::Result<()> {
-        let call = Recover { leader: me.clone(), max_crashes: self.0.config.max_crashes, limit: RECOVER_BATCH };
+        let call = Recover { leader: me.clone(), max_crashes: self.core.config.max_crashes, limit: RECOVER_BATCH };
         for _ in 0..BATCHES_MAX {
-            let orphans = self.0.store.recover(&call).await?;
+            let orphans = self.core.store.recover(&call).await?;
             let many = orphans.len();
             self.note_orphans(me, orphans).await;
             if many < RECOVER_BATCH as usize {
@@ -89,12 +104,12 @@ impl LeaderLoop {
             return;
         }
         let letters: Vec<DeadLetter> = orphans.iter().map(DeadLetter::of_orphan).collect();
-        if let Err(error) = self.0.local.bury(&letters).await {
-            self.0.emit(Event::JournalFailed { pod: me.clone(), message: super::error::with_causes(&error) });
+        if let Err(error) = self.core.local.bury(&letters).await {
+            self.core.emit(Event::JournalFailed { pod: me.clone(), message: super::error::with_causes(&error) });
         }
         let woken = orphans.iter().any(|orphan| orphan.to == State::Pending);
         for orphan in orphans {
-            self.0.emit(Event::Recovered {
+            self.core.emit(Event::Recovered {
                 by: me.clone(),
                 step_id: orphan.claim.step_id,
                 from: orphan.pod,
@@ -103,29 +118,31 @@ impl LeaderLoop {
             });
         }
         if woken {
-            self.0.work.notify_one();
+            self.core.work.notify_one();
         }
     }
 
-    async fn prune(&self, me: &PodId) -> store::Result<()> {
+    /// Returns whether all is gone that is past its keep; else the next pass goes on.
+    async fn prune(&self, me: &PodId) -> store::Result<bool> {
         let call = Prune {
-            keep_completed: self.0.config.keep_completed,
-            keep_failed: self.0.config.keep_failed,
+            keep_completed: self.core.config.keep_completed,
+            keep_failed: self.core.config.keep_failed,
             keep_pods: KEEP_PODS,
             limit: PRUNE_BATCH,
         };
-        let (mut steps, mut pods) = (0, 0);
+        let (mut steps, mut pods, mut finished) = (0, 0, false);
         for _ in 0..BATCHES_MAX {
-            let pruned = self.0.store.prune(&call).await?;
+            let pruned = self.core.store.prune(&call).await?;
             steps += pruned.steps;
             pods += pruned.pods;
-            if pruned.steps < u64::from(PRUNE_BATCH) {
+            finished = pruned.steps < u64::from(PRUNE_BATCH);
+            if finished {
                 break;
             }
         }
         if steps + pods > 0 {
-            self.0.emit(Event::Pruned { by: me.clone(), steps, pods });
+            self.core.emit(Event::Pruned { by: me.clone(), steps, pods });
         }
-        Ok(())
+        Ok(finished)
     }
 }

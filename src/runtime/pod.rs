@@ -57,7 +57,7 @@ impl Pod {
         spawner.beats(supervised(&core, |core| Box::pin(HeartbeatLoop::new(core).run())));
         spawner.beats(supervised(&core, |core| Box::pin(Watchdog(core).run())));
         spawner.work(supervised(&core, |core| Box::pin(WorkLoop::new(core).run())));
-        spawner.work(supervised(&core, |core| Box::pin(LeaderLoop(core).run())));
+        spawner.work(supervised(&core, |core| Box::pin(LeaderLoop::new(core).run())));
         Ok(Self(core))
     }
 

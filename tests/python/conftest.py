@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from fleet_q import FleetQ
+from fleet_q.testing.postgres import fleet_q_database, fleet_q_postgres
+
+__all__ = ["fleet_q_database", "fleet_q_postgres"]
 
 MakeFleetQ = Callable[..., FleetQ]
 

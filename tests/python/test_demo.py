@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleet_q.demo.files import FAIL_EVERY, steps
+from fleet_q.demo.server import SCHEMA, place
 from fleet_q.demo.summary import summarise
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,35 @@ def test_the_demo_ends_with_every_file_completed_and_one_dead_letter() -> None:
     (letter,) = summary["dead_letters"]
     assert (letter["tries"], letter["reason"].partition(":")[0]) == (2, "RuntimeError")
     assert summary["functions"] > 0
+
+
+@pytest.mark.acceptance
+def test_the_demo_runs_on_postgres_by_its_url_however_often(fleet_q_database: str) -> None:
+    for _ in range(2):
+        command = [sys.executable, "-m", "fleet_q.cli", "demo", "--json", "--limit", "40", "--url", fleet_q_database]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+        assert done.returncode == 0, done.stderr
+        summary = json.loads(done.stdout)
+        assert (summary["completed"], len(summary["dead_letters"]), summary["problems"]) == (40, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("told", "inherited", "url"),
+    [
+        (None, None, "sqlite:////tmp/demo/demo.db"),
+        (None, "sqlite:///production.db", "sqlite:////tmp/demo/demo.db"),
+        (None, "postgresql://db/app", "postgresql://db/app"),
+        ("postgresql://db/other", "postgresql://db/app", "postgresql://db/other"),
+        ("sqlite:///mine.db", "postgresql://db/app", "sqlite:///mine.db"),
+    ],
+)
+def test_the_demo_keeps_to_tables_of_its_own_unless_told(
+    monkeypatch: pytest.MonkeyPatch, told: str | None, inherited: str | None, url: str
+) -> None:
+    if inherited is not None:
+        monkeypatch.setenv("FLEET_Q_URL", inherited)
+    schema = {"FLEET_Q_SCHEMA": SCHEMA} if url.startswith("postgres") else {}
+    assert place(told, Path("/tmp/demo")) == {"FLEET_Q_URL": url, **schema}
 
 
 def test_every_file_of_the_standard_library_is_submitted_once() -> None:

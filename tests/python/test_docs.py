@@ -4,37 +4,17 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from clean_room import ROOT, run_script
+from pages import Block, blocks
 
 pytestmark = pytest.mark.docs
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PLACES = re.compile(r"`((?:src|tests|python|scripts|examples|docs)/[\w./-]+)(?:::\w+)?`")
 LINKS = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
-
-
-class Block(NamedTuple):
-    """A fenced piece of code; its info string may add words to the language, such as `no-run`."""
-
-    page: Path
-    line: int
-    info: list[str]
-    code: str
-
-    def __str__(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
-
-
-def blocks(page: Path, language: str) -> Iterator[Block]:
-    text = page.read_text(encoding="utf-8")
-    for match in re.finditer(r"^```([^\n`]+)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE):
-        info = match[1].split()
-        if info[0] == language:
-            yield Block(page, text.count("\n", 0, match.start()) + 1, info, match[2])
 
 
 PROMISES: list[tuple[str, str]] = re.findall(
@@ -118,7 +98,8 @@ def test_readme_app_is_as_short_as_its_title_says() -> None:
 
 
 def test_step_inserted_by_plain_sql_runs(tmp_path: Path) -> None:
-    (insert,) = blocks(ROOT / "docs" / "reference" / "plain-sql.md", "sql")
+    page = ROOT / "docs" / "reference" / "plain-sql.md"
+    (insert,) = (block for block in blocks(page, "sql") if "sqlite" in block.info)
     (tmp_path / "app.py").write_text(WORK, encoding="utf-8")
     run_script(tmp_path, "app.py")  # creates the tables
 

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.docs
 MODULES = [
     name
     for _, name, _ in pkgutil.walk_packages(fleet_q.__path__, "fleet_q.")
-    # Importing the demo's app would make a FleetQ of its own.
-    if name not in ("fleet_q._core", "fleet_q.demo.app")
+    # Importing the demo's app would make a FleetQ of its own, and `__main__` would run the command.
+    if name not in ("fleet_q._core", "fleet_q.demo.app", "fleet_q.cli.__main__")
 ]
 
 

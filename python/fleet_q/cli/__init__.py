@@ -85,13 +85,14 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the app running afterwards, until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")] = False,
     limit: Annotated[int | None, typer.Option(help="Take this many files only.", min=1)] = None,
+    url: Annotated[str | None, typer.Option("--url", help="Where; else by FLEET_Q_URL if Postgres, or a file.")] = None,
 ) -> None:
-    """Run a FastAPI app on SQLite and give it one step per file of Python's standard library."""
+    """Run a FastAPI app and give it one step per file of Python's standard library."""
     try:
         from fleet_q.demo.drive import drive
     except ImportError as cause:
         refuse(f"the demo needs FastAPI and uvicorn: pip install fleet-q[fastapi] ({cause})")
-    raise typer.Exit(drive(keep=keep, as_json=as_json, limit=limit))
+    raise typer.Exit(drive(keep=keep, as_json=as_json, limit=limit, url=url))
 
 
 def _log_style(settings: dict[str, object]) -> Literal["json", "console"]:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from .files import steps
-from .server import DemoError, Server, serving
+from .server import DemoError, Server, place, serving
 from .summary import Summary, summarise
 
 __all__ = ["drive"]
@@ -24,14 +24,16 @@ SUBMITTERS = 8
 STALL_TIMEOUT_S = 120.0
 
 
-def drive(*, keep: bool, as_json: bool, limit: int | None) -> int:
-    """Run the demo; gives the exit code: 0 if every step ended as promised."""
+def drive(*, keep: bool, as_json: bool, limit: int | None, url: str | None = None) -> int:
+    """Run the demo on the database at `url`; gives the exit code: 0 if every step ended as promised."""
     console = Console(stderr=as_json, quiet=as_json)
     with tempfile.TemporaryDirectory(prefix="fleet-q-demo-") as folder:
         try:
-            with serving(Path(folder)) as server:
+            with serving(Path(folder), url) as server:
                 summary = _driven(server, steps(limit), console)
                 _show(summary, server, console, keep=keep)
+                if schema := place(url, Path(folder)).get("FLEET_Q_SCHEMA"):
+                    console.print(f"Its tables stay in the schema {schema} of your database.")
                 if as_json:
                     print(json.dumps(summary.as_dict(), indent=2))
                 if keep:
@@ -46,6 +48,7 @@ def drive(*, keep: bool, as_json: bool, limit: int | None) -> int:
 
 def _driven(server: Server, submissions: list[dict[str, object]], console: Console) -> Summary:
     console.print(f"An app serves at {server.url}; it gets {len(submissions)} steps over HTTP.")
+    before = _ended(server)
     began = time.monotonic()
     with _progress(console) as progress, ThreadPoolExecutor(SUBMITTERS) as pool:
         submitted = progress.add_task("submitted", total=len(submissions))
@@ -60,26 +63,31 @@ def _driven(server: Server, submissions: list[dict[str, object]], console: Conso
             return server.get(f"/status/{step_id}")
 
         ids = pool.map(submit, submissions)
-        _watch(server, len(submissions), lambda done: progress.update(finished, completed=done))
+        _watch(server, len(submissions), before, lambda done: progress.update(finished, completed=done))
         seconds = time.monotonic() - began
         found = list(pool.map(look, list(ids)))
     return summarise(submissions, found, seconds)
 
 
-def _watch(server: Server, total: int, show: Callable[[int], None]) -> None:
-    """Wait until all are final. Raises DemoError if nothing moves any more."""
+def _watch(server: Server, total: int, before: int, show: Callable[[int], None]) -> None:
+    """Wait until so many more are final than before. Raises DemoError if nothing moves any more."""
     done, moved = -1, time.monotonic()
     while done < total:
-        counts = server.get("/admin/queue")
-        now_done = sum(cast("int", counts[state]) for state in ("completed", "failed", "cancelled"))
+        now_done = _ended(server) - before
         if now_done != done:
             done, moved = now_done, time.monotonic()
             show(done)
         if server.process.poll() is not None:
             raise DemoError(f"the app ended; the end of its log:\n{server.log_tail()}")
         if time.monotonic() - moved > STALL_TIMEOUT_S:
-            raise DemoError(f"nothing moved for {STALL_TIMEOUT_S:.0f} s: {counts}\n{server.log_tail()}")
+            raise DemoError(f"nothing moved for {STALL_TIMEOUT_S:.0f} s after {done} steps\n{server.log_tail()}")
         time.sleep(0.1)
+
+
+def _ended(server: Server) -> int:
+    """Count the steps that are final. On a database that lasts, an earlier demo may have left some."""
+    counts = server.get("/admin/queue")
+    return sum(cast("int", counts[state]) for state in ("completed", "failed", "cancelled"))
 
 
 def _progress(console: Console) -> Progress:

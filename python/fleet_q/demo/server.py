@@ -1,4 +1,4 @@
-"""Runs the demo app in a real uvicorn, on a database in a folder of its own, and talks to it over HTTP."""
+"""Runs the demo app in a real uvicorn, on tables of its own wherever they are, and talks to it over HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import cast
 
-__all__ = ["DemoError", "Server", "serving"]
+__all__ = ["SCHEMA", "DemoError", "Server", "place", "serving"]
+
+SCHEMA = "fleet_q_demo"
+"""Where the demo's tables are in a Postgres, apart from those of a fleet that works there."""
+POSTGRES = ("postgres://", "postgresql://")
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 40.0
@@ -92,12 +96,27 @@ class Server:
         return cast("dict[str, object]", json.loads(text))
 
 
+def place(url: str | None, folder: Path) -> dict[str, str]:
+    """Say where the tables are: at `url`, in the Postgres of FLEET_Q_URL, or in a file of the folder.
+
+    >>> place("postgresql://db/app", Path("/tmp"))
+    {'FLEET_Q_URL': 'postgresql://db/app', 'FLEET_Q_SCHEMA': 'fleet_q_demo'}
+    """
+    inherited = os.environ.get("FLEET_Q_URL", "")
+    if url is None:
+        # Into a SQLite file that is used for something else the demo goes only when told to.
+        url = inherited if inherited.startswith(POSTGRES) else f"sqlite:///{folder / 'demo.db'}"
+    if not url.startswith(POSTGRES):
+        return {"FLEET_Q_URL": url}
+    return {"FLEET_Q_URL": url, "FLEET_Q_SCHEMA": os.environ.get("FLEET_Q_SCHEMA") or SCHEMA}
+
+
 @contextmanager
-def serving(folder: Path) -> Generator[Server, None, None]:
-    """Run the app with its database in `folder` for as long as the block lasts."""
+def serving(folder: Path, url: str | None = None) -> Generator[Server, None, None]:
+    """Run the app, its log and journal in `folder`, for as long as the block lasts."""
     port = _free_port()
     settings = {
-        "FLEET_Q_URL": f"sqlite:///{folder / 'demo.db'}",
+        **place(url, folder),
         "FLEET_Q_LOCAL_PATH": str(folder / "local"),
         "FLEET_Q_CAPACITY_THRESHOLD": "1",
         "FLEET_Q_POD_ID": "demo",

@@ -60,10 +60,12 @@ pub(super) async fn recover(db: &Connections, call: &Recover) -> Result<Vec<Reco
 /// How long prune leaves rows aside that somebody had locked, or that were committed late.
 const PRUNE_LOOK_MS: i64 = 60_000;
 
+/// The pods go with the first of the steps' batches, so that a look that finds nothing is one transaction.
 pub(super) async fn prune(db: &Connections, known: &Known, call: &Prune) -> Result<Pruned> {
     let mut pruned = Pruned::default();
     let mut left = call.limit;
-    while left > 0 {
+    let mut pods = Some(db.call(&db.sql.prune_pods).with("keep_ms", signed(call.keep_pods)));
+    loop {
         let limit = ROWS_PER_TRANSACTION.min(left);
         let floors = known.ended();
         let statement = trusting(db.call(&db.sql.prune), floors.completed.trust())
@@ -73,19 +75,19 @@ pub(super) async fn prune(db: &Connections, known: &Known, call: &Prune) -> Resu
             .with("keep_completed_ms", signed(call.keep_completed))
             .with("keep_failed_ms", signed(call.keep_failed))
             .number("limit_literal", i64::from(limit));
-        let answers = db.write(&[statement, db.call(&db.sql.clock)]).await?;
-        let [rows, clock] = &answers[..] else { return Err(internal("a statement was not answered")) };
+        let calls: Vec<_> = [statement, db.call(&db.sql.clock)].into_iter().chain(pods.take()).collect();
+        let answers = db.write(&calls).await?;
+        let [rows, clock, gone @ ..] = &answers[..] else {
+            return Err(internal("a statement was not answered"));
+        };
         known.set_ended(raised(floors, rows, clock)?);
-        let gone = rows.len();
-        pruned.steps += gone as u64;
+        pruned.steps += rows.len() as u64;
+        pruned.pods += gone.first().map_or(0, |pods| pods.len() as u64);
         left -= limit;
-        if gone < limit as usize {
-            break;
+        if left == 0 || rows.len() < limit as usize {
+            return Ok(pruned);
         }
     }
-    let pods = db.write(&[db.call(&db.sql.prune_pods).with("keep_ms", signed(call.keep_pods))]).await?;
-    pruned.pods = pods.iter().flatten().count() as u64;
-    Ok(pruned)
 }
 
 /// Each state's floor after what was deleted, which was the longest ended.

@@ -1,6 +1,7 @@
 //! The network between one pod and the store: it delays, refuses, and loses replies after the
 //! store has done the work. What truly happened in the store goes to the checker.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -77,6 +78,9 @@ impl Sky {
     }
 }
 
+/// How often which call of the store was made.
+pub type Calls = Arc<Mutex<BTreeMap<&'static str, u64>>>;
+
 /// One pod's way to the store.
 #[derive(Debug)]
 pub struct Link {
@@ -87,10 +91,12 @@ pub struct Link {
     pub defect: Defect,
     /// While true no call gets through.
     pub cut: Arc<Mutex<bool>>,
+    pub calls: Calls,
 }
 
 impl Link {
-    async fn outbound(&self) -> Result<()> {
+    async fn outbound(&self, call: &'static str) -> Result<()> {
+        *self.calls.lock().expect("no panic on the line").entry(call).or_default() += 1;
         let weather = self.sky.now();
         tokio::time::sleep(Duration::from_millis(self.draws.within(0, weather.delay_ms_max + 1))).await;
         let cut = *self.cut.lock().expect("no panic on the line");
@@ -111,9 +117,9 @@ impl Link {
 }
 
 macro_rules! through {
-    ($self:ident, $call:expr) => {{
-        $self.outbound().await?;
-        let answer = $call.await?;
+    ($self:ident, $me:ident.store.$method:ident($($argument:expr)?)) => {{
+        $self.outbound(stringify!($method)).await?;
+        let answer = $me.store.$method($($argument)?).await?;
         $self.inbound(answer).await
     }};
 }
@@ -133,7 +139,7 @@ impl Store for Link {
     }
 
     async fn enqueue(&self, call: &Enqueue) -> Result<Vec<Result<Accepted, Refusal>>> {
-        self.outbound().await?;
+        self.outbound("enqueue").await?;
         let rows = self.store.enqueue(call).await?;
         self.checker.saw_hand_off(call, &rows);
         let answer = self.inbound(rows).await;
@@ -144,7 +150,7 @@ impl Store for Link {
     }
 
     async fn cycle(&self, call: &Cycle) -> Result<CycleReply> {
-        self.outbound().await?;
+        self.outbound("cycle").await?;
         assert!(!self.sky.strikes(call), "a planted panic");
         let reply = self.store.cycle(&self.defect.tamper(call, &self.checker)).await?;
         self.checker.saw_cycle(call, &reply);
@@ -205,7 +211,7 @@ impl Store for Link {
     }
 
     async fn recover(&self, call: &Recover) -> Result<Vec<Recovered>> {
-        self.outbound().await?;
+        self.outbound("recover").await?;
         let recovered = self.store.recover(call).await?;
         self.checker.saw_recovery(&recovered);
         self.inbound(recovered).await

@@ -7,6 +7,7 @@ mod body;
 mod checker;
 mod defects;
 mod faults;
+mod idle;
 mod promises;
 mod scenarios;
 mod seeded;

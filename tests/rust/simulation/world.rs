@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use super::body::{Bodies, Runs};
 use super::checker::Checker;
 use super::defects::Defect;
-use super::faults::{Link, Sky, Weather};
+use super::faults::{Calls, Link, Sky, Weather};
 use super::seeded::{Seeded, VirtualClock};
 
 /// A process' tasks, so that it can be killed.
@@ -50,6 +50,7 @@ pub struct SimPod {
     pub fleet: Fleet,
     pub pod: Pod,
     pub cut: Arc<Mutex<bool>>,
+    pub calls: Calls,
     process: Arc<Process>,
     bodies: Arc<Bodies>,
 }
@@ -83,6 +84,7 @@ impl World {
             checker: checker.clone(),
             defect,
             cut: Arc::default(),
+            calls: Arc::default(),
         });
         let parts = Parts {
             store: link,
@@ -113,6 +115,7 @@ impl World {
     pub async fn add_pod(&mut self) {
         self.born += 1;
         let (process, cut) = (Arc::new(Process::default()), Arc::<Mutex<bool>>::default());
+        let calls = Calls::default();
         let link = Arc::new(Link {
             store: self.store.clone(),
             sky: self.sky.clone(),
@@ -120,6 +123,7 @@ impl World {
             checker: self.checker.clone(),
             defect: self.defect,
             cut: cut.clone(),
+            calls: calls.clone(),
         });
         let events = Events::default();
         self.record(&events);
@@ -135,7 +139,7 @@ impl World {
         let bodies = Bodies::new(self.draws.clone(), self.runs.clone());
         if let Ok(pod) = fleet.start(bodies.clone()).await {
             tokio::spawn(die_when_told(process.clone(), bodies.clone()));
-            self.pods.push(SimPod { fleet, pod, cut, process, bodies });
+            self.pods.push(SimPod { fleet, pod, cut, calls, process, bodies });
         } else {
             process.kill();
         }
