@@ -20,6 +20,7 @@ fn silent(config: &Config, unreached: &Unreached) -> Finding {
         Fault::Missing => Kind::NoDatabase,
         Fault::Away => Kind::Unreachable,
         Fault::Refused => Kind::Refused,
+        Fault::ReadOnly => Kind::ReadOnly,
         Fault::Broken => Kind::Broken,
     };
     Finding::new(kind, format!("{}: {}", config.redacted_url(), unreached.cause))

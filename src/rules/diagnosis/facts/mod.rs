@@ -54,6 +54,8 @@ pub enum Fault {
     Away,
     /// It was reached and said no, or the settings are wrong.
     Refused,
+    /// It takes no writes.
+    ReadOnly,
     /// It is not what it should be.
     Broken,
 }
