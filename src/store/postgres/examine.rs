@@ -1,7 +1,8 @@
-//! Looks at a server with a doctor's eyes, on two connections of its own that end with the look.
+//! Looks at a server with a doctor's eyes, on two connections that end with the look.
 //!
 //! Each question is a transaction of its own that only reads: what is refused costs no other answer.
 
+use deadpool_postgres::Object;
 use futures_util::future::join_all;
 use tokio_postgres::{Client, Row};
 
@@ -19,12 +20,12 @@ const BACKEND_ROUNDS: usize = 3;
 /// One look: the connection it uses, and where the tables are.
 struct Look<'a> {
     db: &'a Connections,
-    client: Client,
+    client: Object,
     schema: Option<&'a str>,
 }
 
 pub(super) async fn examine(db: &Connections, schema: Option<&str>) -> Result<Examination> {
-    let look = Look { db, client: db.connect().await?, schema };
+    let look = Look { db, client: db.lend().await?, schema };
     let told = |statement| db.call(statement).number("told_literal", i64::from(TOLD));
     let waiting = told(&db.sql.examine_waiting).number("seen_literal", i64::from(DUE_SEEN));
     let schema: Fact<Schema> = look.schema().await.into();
@@ -50,6 +51,8 @@ pub(super) async fn examine(db: &Connections, schema: Option<&str>) -> Result<Ex
     if !has_tables {
         (seen.orphans, seen.waiting, seen.held) = (Fact::Absent, Fact::Absent, Fact::Absent);
     }
+    // What was asked last may still be busy; nobody else gets this connection.
+    drop(Object::take(look.client));
     Ok(seen)
 }
 

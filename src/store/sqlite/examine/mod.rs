@@ -67,6 +67,7 @@ async fn file(work: &Worker, reads: &Worker) -> Result<Fact<DatabaseFile>> {
     let pages = match reads.call(Begin::Read, |session| pages(session.conn)).await {
         Ok(Some(pages)) => pages,
         Ok(None) => return Ok(Fact::Absent),
+        Err(Error::Stopped) => return Err(Error::Stopped),
         Err(error) => return Ok(Fact::Unread(error.to_string())),
     };
     // The connection for work: the others never wait for the disk.
