@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fleet_q::rules::config::schema::{Form, Kind, PREFIX, SCHEMES};
 use fleet_q::rules::config::{SCHEMA, StoreKind};
-use fleet_q::rules::diagnosis::Kind;
+use fleet_q::rules::diagnosis;
 use fleet_q::rules::state::{Action, State, TRANSITIONS, settle};
 
 #[test]
@@ -147,7 +147,7 @@ fn name(action: Action) -> String {
 fn findings_table() -> String {
     let mut page = String::new();
     let mut area = None;
-    let mut kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.about()).collect();
+    let mut kinds: Vec<_> = diagnosis::Kind::ALL.iter().map(|kind| kind.about()).collect();
     kinds.sort_by_key(|about| about.area);
     for about in kinds {
         if area.replace(about.area) != Some(about.area) {

@@ -1,4 +1,4 @@
-"""`fleet-q doctor`: says what is wrong with a queue and its database, and how to mend it. Decides nothing: the core does."""
+"""`fleet-q doctor`: prints what is wrong with a queue and how to mend it. Decides nothing: the core does."""
 
 from __future__ import annotations
 

