@@ -173,6 +173,54 @@ def test_a_forgotten_transaction_is_told_and_ended_by_the_mend(patient: Patient)
 
 
 @pytest.mark.timeout(120)
+def test_dead_rows_and_a_switched_off_autovacuum_are_told_and_mended(patient: Patient) -> None:
+    patient.migrate()
+    table = f"{patient.schema}.step_tracker"
+    rows = (
+        f"insert into {table} (step_id, task, payload) select gen_random_uuid(), 't', '' from generate_series(1, 12000)"
+    )
+    patient.sql(f"alter table {table} set (autovacuum_enabled = off)", rows, f"update {table} set priority = 1")
+    _, found = patient.ask()
+    assert found["autovacuum-off"]["mend"] == f"alter table {table} reset (autovacuum_enabled);"
+    assert found["dead-rows"]["mend"] == f"vacuum (analyze) {table};"
+
+    patient.sql(found["autovacuum-off"]["mend"])
+    patient.sql(found["dead-rows"]["mend"])
+    assert not {"autovacuum-off", "dead-rows"} & set(patient.ask()[1])
+
+
+@pytest.mark.timeout(120)
+def test_a_server_that_may_lose_what_it_acknowledged_is_told_and_mended(patient: Patient) -> None:
+    patient.migrate()
+    names = ("fsync", "full_page_writes", "autovacuum")
+    try:
+        patient.sql(*[f"alter system set {name} = off" for name in names], "select pg_reload_conf()")
+
+        def told() -> dict[str, Any] | None:
+            # The server reads its files anew a moment later.
+            found = patient.ask()[1]
+            return found if {"fsync-off", "full-page-writes-off", "autovacuum-off"} <= set(found) else None
+
+        found = until(told)
+        assert patient.ask()[0] == 1
+        for name in ("fsync-off", "full-page-writes-off", "autovacuum-off"):
+            patient.sql(*found[name]["mend"].rstrip(";").split("; "))
+        until(lambda: None if "fsync-off" in patient.ask()[1] else {})
+    finally:
+        patient.sql(*[f"alter system reset {name}" for name in names], "select pg_reload_conf()")
+
+
+@pytest.mark.timeout(120)
+def test_a_slot_that_nobody_reads_is_told_and_dropped(patient: Patient) -> None:
+    patient.sql(f"select pg_create_physical_replication_slot('{patient.schema}', true)")
+    _, found = patient.ask()
+    patient.sql(found["idle-slot"]["mend"])
+
+    assert patient.schema in found["idle-slot"]["says"]
+    assert "idle-slot" not in patient.ask()[1]
+
+
+@pytest.mark.timeout(120)
 def test_steps_that_nobody_knows_are_told(patient: Patient, tmp_path: Path) -> None:
     patient.migrate()
     insert = "insert into {0}.pod_health (pod_id, meta) values ('a-1', '{{\"tasks\": [\"other\"]}}')"

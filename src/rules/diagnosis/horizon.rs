@@ -5,7 +5,7 @@ use super::{Area, Finding, Kind, count, known, or_fine, size, time};
 use crate::rules::config::Config;
 use crate::rules::time::Millis;
 
-/// Our own transactions end within STATEMENT_TIMEOUT; what lasts this many times longer is no queue's.
+/// Our own transactions end within `STATEMENT_TIMEOUT`; what lasts this many times longer is no queue's.
 const TIMES_OURS: u64 = 6;
 /// How many transactions back a slot or a standby may hold rows: minutes of a busy server.
 const HELD_BACK: u64 = 1_000_000;

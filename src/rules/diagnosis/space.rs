@@ -11,6 +11,9 @@ const ENTRY_BYTES: u64 = 160;
 
 pub(super) fn judge(seen: &Examination) -> Vec<Finding> {
     let mut findings = known(Area::Space, "the sizes of the tables", &seen.tables, |tables| {
+        if tables.is_empty() {
+            return Vec::new();
+        }
         let findings = tables.iter().flat_map(judge_table).collect();
         let shown: Vec<String> = tables.iter().map(said).collect();
         or_fine(findings, Area::Space, shown.join("; "))

@@ -17,8 +17,10 @@ pub(super) fn judge(config: &Config, facts: &Facts) -> Vec<Finding> {
         held.iter().filter(|step| now.since(step.since) >= LONG).map(|step| long(step, now)).collect()
     }));
     findings.extend(known(Area::Work, "counts of steps", &facts.stats, paused));
-    let pending = facts.stats.known().map_or(0, |stats| stats.pending);
-    or_fine(findings, Area::Work, format!("{} due, none orphaned", count(pending, "step")))
+    match facts.stats.known() {
+        Some(stats) => or_fine(findings, Area::Work, format!("{} due, none orphaned", count(stats.pending, "step"))),
+        None => findings,
+    }
 }
 
 /// A leader must have beaten for a threshold itself; from then on P6 counts.

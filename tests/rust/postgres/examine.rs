@@ -199,8 +199,7 @@ async fn slot_that_nobody_reads_is_told() {
 #[tokio::test]
 async fn direct_connections_have_a_server_process_each() {
     let Some(server) = server::get() else { return };
-    let (open, _schema) = fresh(server, "direct");
-    let seen = seen(&open()).await;
+    let seen = seen(&PostgresStore::open(&server.url, options(None)).unwrap()).await;
     let backends = seen.backends.known().unwrap();
     assert_eq!((backends.first.len(), backends.second.len()), (3, 3));
     assert!(backends.first.iter().all(|pid| *pid == backends.first[0]), "{backends:?}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The bytes of the file beside the database that SQLite's log is in.
 pub(super) fn log_bytes(path: &Path) -> u64 {
-    fs::metadata(beside(path, "-wal")).map(|found| found.len()).unwrap_or(0)
+    fs::metadata(beside(path, "-wal")).map_or(0, |found| found.len())
 }
 
 /// The type of the file system, as Linux names it.
@@ -94,8 +94,8 @@ fn holders(locks: &str, inodes: &[u64]) -> BTreeSet<u32> {
         let inode = file.rsplit(':').next()?.parse::<u64>().ok()?;
         let from = from.parse::<u64>().ok()?;
         // Beyond is the lock that says a connection is open, which everybody has.
-        let works = (FIRST_LOCK..=LAST_LOCK).contains(&from);
-        (inodes.contains(&inode) && works && !line.contains("->")).then(|| pid.parse().ok()).flatten()
+        let is_work = (FIRST_LOCK..=LAST_LOCK).contains(&from);
+        (inodes.contains(&inode) && is_work && !line.contains("->")).then(|| pid.parse().ok()).flatten()
     };
     locks.lines().filter_map(holder).filter(|pid| *pid > 0).collect()
 }
