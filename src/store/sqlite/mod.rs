@@ -271,10 +271,7 @@ impl Store for SqliteStore {
     }
 
     async fn control(&self, command: &Control) -> Result<()> {
-        let resumed = match command {
-            Control::Pause { .. } => false,
-            Control::Resume { .. } => true,
-        };
+        let resumed = matches!(command, Control::Resume { .. });
         let command = command.clone();
         self.work.call(Begin::Write, move |session| admin::control(session, &command)).await?;
         self.bump_if(resumed);
