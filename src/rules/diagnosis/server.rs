@@ -36,8 +36,10 @@ const PRODUCTS: &[Product] = &[
     },
     Product {
         name: "AlloyDB",
-        is: |server| server.marks.iter().any(|mark| mark.starts_with("alloydb")),
-        known: "the executor and the planner are Postgres'; storage and vacuum are its own",
+        is: |server| {
+            server.marks.iter().any(|mark| mark.starts_with("alloydb") || mark.starts_with("google_columnar_engine"))
+        },
+        known: "it is Postgres above storage and an autovacuum of its own",
     },
     Product {
         name: "Citus",
