@@ -37,7 +37,7 @@ macro_rules! kinds {
 kinds! {
     Unread "unread" Connection Note
         "A fact could not be read; the rest of the diagnosis holds."
-        "grant pg_monitor to the role, or run doctor as a role that may see it";
+        "grant what the sentence names (pg_monitor for what the server does), or ask as a role that has it";
     Unreachable "unreachable" Connection Problem
         "The database does not answer. Producers get `StoreUnavailable`; pods keep what they finish in their journals."
         "start the database, or correct host and port in FLEET_Q_URL";
