@@ -37,6 +37,16 @@ class TaskSpec(TypedDict):
     jitter: Literal["none", "equal", "full"]
     on_fence: Literal["stop", "continue"]
 
+@type_check_only
+class Finding(TypedDict):
+    """One thing that a diagnosis looked at; `finding` and `mend` are None where all is well."""
+
+    area: str
+    level: Literal["ok", "note", "warning", "problem"]
+    finding: str | None
+    says: str
+    mend: str | None
+
 @final
 class Job:
     """One claimed step, handed to the runner. Each property is made when it is read."""
@@ -188,6 +198,10 @@ class Engine:
     def resume(self, queue: str) -> Awaitable[None]: ...
     def known_tasks(self) -> Awaitable[set[str]]:
         """Tasks that some living pod says it knows; at most two seconds old."""
+    def diagnose_sync(self) -> list[Finding]:
+        """Look at the store as a doctor does, on a connection of its own; creates and changes nothing.
+
+        What is wrong is a finding, a database that is away too; raises only for a defect of fleet-q."""
     def health(self) -> dict[str, object]:
         """What this process knows of itself without asking the store; the same keys in every state of its life."""
     def may_exit(self) -> bool:

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use super::answers::{self, Answer};
 use super::engine::{Engine, nothing_to_await, running_loop};
 use super::reply::Reply;
-use super::{awaitable, config, convert, health};
+use super::{awaitable, config, convert, doctor, health};
 use crate::rules::demand::Executor;
 use crate::store::Control;
 
@@ -220,6 +220,12 @@ impl Engine {
 
     fn known_tasks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.look(py, |client| async move { client.known_tasks().await.map(Answer::Names) })
+    }
+
+    /// Opens a store of its own, so that it works without tables, and beside a pod that is stuck.
+    fn diagnose_sync<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.check_process(py)?;
+        doctor::findings(py, self.config())
     }
 
     fn health<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

@@ -21,16 +21,21 @@ use crate::store::{Error, Store};
 
 pub fn parts(config: &Config, threads: Arc<Threads>) -> Result<Parts, ClientError> {
     let failed = |error: Error| ClientError::from_store(&error, &[]);
+    let store = store(config).map_err(failed)?;
+    let local = local(config).map_err(failed)?;
+    let (clock, draws) = (Arc::new(SystemClock), Arc::new(SystemDraws));
+    Ok(Parts { store, local, clock, draws, events: Events::default(), spawner: threads })
+}
+
+/// Opens the store that the settings name; connects to no server yet.
+pub fn store(config: &Config) -> Result<Arc<dyn Store>, Error> {
     let options = OpenOptions {
         memory_clock: Arc::new(PodTime),
         schema: config.schema.clone(),
         connect_timeout: config.connect_timeout,
         statement_timeout: config.statement_timeout,
     };
-    let store: Arc<dyn Store> = url::open(&config.url, options).map_err(failed)?;
-    let local = local(config).map_err(failed)?;
-    let (clock, draws) = (Arc::new(SystemClock), Arc::new(SystemDraws));
-    Ok(Parts { store, local, clock, draws, events: Events::default(), spawner: threads })
+    url::open(&config.url, options)
 }
 
 /// The clock of `memory://`, a store that lives inside the pod and has no other.
@@ -45,14 +50,19 @@ impl DatabaseClock for PodTime {
 
 /// A process that runs no steps, or whose store ends with it, has nothing to keep.
 fn local(config: &Config) -> Result<Arc<dyn Local>, Error> {
-    let Some(store) = lasting_name(config)? else { return Ok(Arc::new(MemoryLocal::new())) };
-    if config.role == Role::Producer {
-        return Ok(Arc::new(MemoryLocal::new()));
-    }
-    let folder = config.local_path.as_ref().map_or_else(state_folder, PathBuf::from).join(store);
+    let folder = match journal_folder(config)? {
+        Some(folder) if config.role != Role::Producer => folder,
+        Some(_) | None => return Ok(Arc::new(MemoryLocal::new())),
+    };
     let random = u64::from_le_bytes(SystemDraws.bytes()[..8].try_into().expect("eight of sixteen bytes"));
     let name = format!("{}-{random:016x}", std::process::id());
     Ok(Arc::new(LocalFiles::open(&folder, &name)?))
+}
+
+/// Where pods of this machine keep their journals for this store; `None` for a store that does not last.
+pub fn journal_folder(config: &Config) -> Result<Option<PathBuf>, Error> {
+    let store = lasting_name(config)?;
+    Ok(store.map(|store| config.local_path.as_ref().map_or_else(state_folder, PathBuf::from).join(store)))
 }
 
 /// A name for the store, the same in every process that uses it; `None` for one that does not last.

@@ -210,7 +210,7 @@ impl Client {
     }
 }
 
-fn tasks_in(meta: &str) -> Vec<String> {
+pub(super) fn tasks_in(meta: &str) -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Meta {
         #[serde(default)]

@@ -7,6 +7,7 @@ pub mod clock;
 mod core;
 mod cycle;
 mod desk;
+pub mod doctor;
 mod ending;
 mod enqueuer;
 pub mod error;

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod error;
+mod examine;
 pub mod journal;
 pub mod memory;
 #[cfg(feature = "postgres")]
@@ -20,6 +21,7 @@ pub use error::{Error, Refusal, Result};
 pub use types::*;
 pub use url::open;
 
+use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::Timestamp;
 
@@ -99,6 +101,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Pauses or resumes a queue for the whole fleet.
     async fn control(&self, command: &Control) -> Result<()>;
+
+    /// Looks at the database as a doctor does, and changes nothing. Works without tables and with few
+    /// rights: what cannot be read is told fact by fact, what has no meaning here is `Absent`.
+    async fn examine(&self) -> Result<Examination>;
 
     /// A counter that changes whenever there may be new work: a hint, never a promise.
     /// A store without wake-ups never changes it; polling is the safety net.

@@ -39,6 +39,16 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     }
 }
 
+/// Refuses a database file that is not there, which `open` would create.
+pub fn require_existing(url: &str) -> Result<()> {
+    match parse(url)? {
+        Target::Sqlite { path: Some(path), .. } if !path.exists() => {
+            Err(Error::config(format!("there is no file {}", path.display())))
+        }
+        Target::Memory | Target::Sqlite { .. } | Target::Postgres => Ok(()),
+    }
+}
+
 /// Reads a URL. Its text is not repeated in errors: it may hold a password.
 pub fn parse(url: &str) -> Result<Target> {
     let Some((scheme, rest)) = url.split_once("://") else {

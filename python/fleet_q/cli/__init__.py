@@ -15,6 +15,7 @@ from fleet_q.exceptions import FleetQError
 from fleet_q.logs import configure
 from fleet_q.types import JsonIn
 
+from .doctor import doctor
 from .target import load, refuse
 
 __all__ = ["main"]
@@ -93,6 +94,9 @@ def demo(
     except ImportError as cause:
         refuse(f"the demo needs FastAPI and uvicorn: pip install fleet-q[fastapi] ({cause})")
     raise typer.Exit(drive(keep=keep, as_json=as_json, limit=limit, url=url))
+
+
+cli.command()(doctor)
 
 
 def _log_style(settings: dict[str, object]) -> Literal["json", "console"]:

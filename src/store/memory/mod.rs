@@ -3,6 +3,7 @@
 //! Owns the lock and the connection; asks `rules` for every decision. Never spawns, sleeps or waits;
 //! the same calls give the same answers. Refuses to be durable or shared beyond its process.
 
+mod examine;
 mod fleet;
 mod history;
 mod local;
@@ -26,6 +27,7 @@ use super::types::{
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
     Stats, Step, Verdict,
 };
+use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::Timestamp;
 use rows::Rows;
@@ -217,6 +219,10 @@ impl Store for MemoryStore {
         };
         self.tell(news);
         Ok(())
+    }
+
+    async fn examine(&self) -> Result<Examination> {
+        self.open().map(|(tables, _)| tables.examine())
     }
 
     fn wake_ups(&self) -> watch::Receiver<u64> {

@@ -138,7 +138,7 @@ impl Connections {
         answer.map_err(|failure| failure.into_error(Effect::Possible))
     }
 
-    async fn connect(&self) -> Result<Client> {
+    pub async fn connect(&self) -> Result<Client> {
         let connecting = self.config.connect(self.tls.clone());
         let connected = tokio::time::timeout(self.connect_timeout, connecting).await;
         let (client, driver) =
@@ -153,12 +153,17 @@ impl Connections {
         *self.beats.lock().await = None;
     }
 
+    /// How long the server may take for a statement of ours, and to wait for a lock.
+    pub const fn patience(&self) -> Duration {
+        self.statement_timeout
+    }
+
     pub fn tally(&self) -> Tally {
         let [statements, commits] = &self.tally;
         Tally { statements: statements.load(Ordering::Relaxed), commits: commits.load(Ordering::Relaxed) }
     }
 
-    fn limits<'a>(&self, call: Call<'a>) -> Call<'a> {
+    pub fn limits<'a>(&self, call: Call<'a>) -> Call<'a> {
         let ms = format!("{}ms", self.statement_timeout.as_millis());
         call.with("statement_timeout", ms.clone()).with("idle_timeout", ms)
     }

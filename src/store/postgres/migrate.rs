@@ -32,6 +32,11 @@ struct Comment {
     min_compatible: u32,
 }
 
+/// The text of every migration, in order.
+pub(super) fn scripts() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.iter().map(|migration| migration.sql)
+}
+
 pub(super) async fn migrate(db: &Connections, schema: Option<&str>, mode: Migrate) -> Result<SchemaVersion> {
     let lent = db.lend().await?;
     let found = version(db, &lent, schema).await?;

@@ -11,6 +11,8 @@ mod connection;
 mod cycle;
 mod enqueue;
 mod errors;
+mod examine;
+mod examined;
 mod finish;
 mod floors;
 mod leader;
@@ -40,6 +42,7 @@ use super::types::{
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
     Stats, Step, Tally, Verdict,
 };
+use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
 
@@ -207,6 +210,10 @@ impl Store for PostgresStore {
         admin::control(&self.db, command).await?;
         self.bump_if(resumed);
         Ok(())
+    }
+
+    async fn examine(&self) -> Result<Examination> {
+        examine::examine(&self.db, self.schema.as_deref()).await
     }
 
     fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64> {

@@ -22,6 +22,11 @@ struct Migration {
 const MIGRATIONS: &[Migration] =
     &[Migration { version: 1, min_compatible: 1, sql: include_str!("migrations/0001_tables.sql") }];
 
+/// The text of every migration, in order.
+pub(super) fn scripts() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.iter().map(|migration| migration.sql)
+}
+
 /// Runs inside an immediate transaction, so that of two processes starting at once one waits and
 /// then finds nothing to do.
 pub(super) fn migrate(conn: &Connection, mode: Migrate) -> Result<SchemaVersion> {
@@ -47,7 +52,7 @@ fn apply(conn: &Connection, found: SchemaVersion) -> Result<SchemaVersion> {
     Ok(reached)
 }
 
-fn read(conn: &Connection) -> Result<SchemaVersion> {
+pub(super) fn read(conn: &Connection) -> Result<SchemaVersion> {
     let packed: u32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok(SchemaVersion { version: packed / VERSION_FACTOR, min_compatible: packed % VERSION_FACTOR })
 }

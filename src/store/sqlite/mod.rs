@@ -9,6 +9,7 @@ mod connection;
 mod cycle;
 mod enqueue;
 mod errors;
+mod examine;
 mod finish;
 mod fork;
 mod leader;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use self::local::LocalFiles;
+pub use self::local::{LocalFiles, journals};
 
 use self::connection::Role;
 use self::errors::partly;
@@ -42,6 +43,7 @@ use super::types::{
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
     Stats, Step, Tally, Verdict,
 };
+use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
 
@@ -70,10 +72,7 @@ impl SqliteStore {
     /// Opens or creates the database and starts the threads. Creates no tables: that is `migrate`.
     #[allow(clippy::needless_pass_by_value, reason = "the options of one store, spelled out at the call")]
     pub fn open(options: SqliteOptions) -> Result<Self> {
-        match options.path.clone() {
-            Some(path) => Self::open_file(path, &options),
-            None => Self::open_memory(&options),
-        }
+        options.path.clone().map_or_else(|| Self::open_memory(&options), |path| Self::open_file(path, &options))
     }
 
     fn open_file(path: PathBuf, options: &SqliteOptions) -> Result<Self> {
@@ -272,14 +271,15 @@ impl Store for SqliteStore {
     }
 
     async fn control(&self, command: &Control) -> Result<()> {
-        let resumed = match command {
-            Control::Pause { .. } => false,
-            Control::Resume { .. } => true,
-        };
+        let resumed = matches!(command, Control::Resume { .. });
         let command = command.clone();
         self.work.call(Begin::Write, move |session| admin::control(session, &command)).await?;
         self.bump_if(resumed);
         Ok(())
+    }
+
+    async fn examine(&self) -> Result<Examination> {
+        examine::examine(&self.work, &self.reads).await
     }
 
     fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64> {

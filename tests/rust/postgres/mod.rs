@@ -1,6 +1,7 @@
 //! What Postgres alone can show: migrations of many pods, bad rows, wake-ups, refusals of the URL.
 
 mod bad_rows;
+mod examine;
 mod floors;
 mod migrations;
 mod plans;

@@ -2,6 +2,7 @@
 //! The cases that every store must pass live in `conformance`.
 
 mod bad_rows;
+mod examine;
 mod files;
 mod group_commit;
 mod kit;
