@@ -6,8 +6,7 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use crate::store::error::Error;
-
-pub(super) const MEND_MISSING: &str = "run `fleet-q migrate`, or leave AUTO_MIGRATE on";
+use crate::store::migrate::MEND_OLDER;
 
 /// Whether the transaction of a failed statement may have been committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +85,8 @@ fn ends_connection(db: &DbError) -> bool {
 fn of_database(error: tokio_postgres::Error) -> Error {
     let code = database(&error).map_or(SqlState::INTERNAL_ERROR, |db| db.code().clone());
     if [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN, SqlState::INVALID_SCHEMA_NAME].contains(&code) {
-        return Error::Schema { found: 0, min_compatible: 0, speaks: super::migrate::SPEAKS, mend: MEND_MISSING };
+        let speaks = super::migrate::HISTORY.speaks();
+        return Error::Schema { found: 0, min_compatible: 0, speaks, mend: MEND_OLDER };
     }
     if is_wrong_for_good(&code) {
         return Error::Config { message: text(&error), cause: Some(Box::new(error)) };

@@ -9,6 +9,7 @@ mod batch;
 mod claim;
 mod connection;
 mod cycle;
+mod durability;
 mod enqueue;
 mod errors;
 mod finish;
@@ -17,6 +18,7 @@ mod leader;
 mod migrate;
 mod pods;
 mod rows;
+mod script;
 mod sql;
 mod tls;
 mod url;
@@ -29,16 +31,18 @@ use async_trait::async_trait;
 
 use self::connection::{Bounds, Connections};
 use self::floors::Known;
+use self::durability::Durability;
 use self::sql::Statements;
 use self::url::Process;
 use self::wakes::Wakes;
 use super::Store;
 use super::clock::DatabaseClock;
 use super::error::{Error, Refusal, Result};
+use super::migrate::History;
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
-    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
-    Stats, Step, Tally, Verdict,
+    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
+    Script, Search, Stats, Step, Tally, Verdict,
 };
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
@@ -65,6 +69,8 @@ pub struct PostgresStore {
     floors: Known,
     schema: Option<String>,
     listens: bool,
+    durability: Durability,
+    history: History,
 }
 
 impl PostgresStore {
@@ -87,8 +93,21 @@ impl PostgresStore {
             clock: options.clock,
         };
         let db = Arc::new(Connections::new(config, tls, statements, bounds)?);
-        let wakes = Wakes::new(address.listen);
-        Ok(Self { db, wakes, floors: Known::default(), schema: options.schema, listens: address.listen })
+        Ok(Self {
+            db,
+            wakes: Wakes::new(address.listen),
+            floors: Known::default(),
+            schema: options.schema,
+            listens: address.listen,
+            durability: address.durability,
+            history: migrate::HISTORY,
+        })
+    }
+
+    /// Speaks another schema than this build's own; for tests of migrations that are not yet there.
+    #[must_use]
+    pub fn with_history(self, history: History) -> Self {
+        Self { history, ..self }
     }
 
     fn bump_if(&self, news: bool) {
@@ -112,7 +131,19 @@ impl Store for PostgresStore {
     }
 
     async fn migrate(&self, mode: Migrate) -> Result<SchemaVersion> {
-        migrate::migrate(&self.db, self.schema.as_deref(), mode).await
+        migrate::migrate(&self.db, self.schema.as_deref(), self.history, mode).await
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        migrate::version(&self.db, self.schema.as_deref()).await.map(|found| self.history.look(found))
+    }
+
+    async fn script(&self, script: &Script) -> Result<String> {
+        script::script(&self.db, self.schema.as_deref(), self.history, script).await
+    }
+
+    async fn cautions(&self) -> Result<Vec<String>> {
+        durability::cautions(&self.db, self.durability).await
     }
 
     async fn now(&self) -> Result<Timestamp> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
+use super::durability::Durability;
 use super::tls::Trust;
 use crate::store::error::{Error, Result};
 
@@ -14,6 +15,7 @@ pub(super) struct Address {
     pub config: Config,
     pub trust: Trust,
     pub listen: bool,
+    pub durability: Durability,
 }
 
 /// What the driver knows by the same name and meaning; the rest is ours or refused.
@@ -56,12 +58,14 @@ impl Surroundings for Process {
 pub(super) fn read(url: &str, around: &impl Surroundings) -> Result<Address> {
     let (place, query) = url.split_once('?').unwrap_or((url, ""));
     let (mut kept, mut mode, mut root, mut listen) = (Vec::new(), None, None, true);
+    let mut durability = Durability::Checked;
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match name {
             "sslmode" => mode = Some(value.to_owned()),
             "sslrootcert" => root = Some(PathBuf::from(unescaped(value)?)),
             "listen" => listen = switch(value)?,
+            "durability" => durability = checked(value)?,
             _ if DRIVERS.contains(&name) => kept.push(parameter),
             _ => return Err(unknown(name)),
         }
@@ -73,7 +77,7 @@ pub(super) fn read(url: &str, around: &impl Surroundings) -> Result<Address> {
     complete(&mut config, around);
     let (ssl_mode, trust) = security(mode.or_else(|| around.variable("PGSSLMODE")).as_deref(), root, around)?;
     config.ssl_mode(ssl_mode);
-    Ok(Address { config, trust, listen })
+    Ok(Address { config, trust, listen, durability })
 }
 
 fn message(error: &tokio_postgres::Error) -> String {
@@ -125,6 +129,14 @@ fn switch(value: &str) -> Result<bool> {
         "on" => Ok(true),
         "off" => Ok(false),
         _ => Err(Error::config("the URL parameter listen is on or off")),
+    }
+}
+
+fn checked(value: &str) -> Result<Durability> {
+    match value {
+        "checked" => Ok(Durability::Checked),
+        "unchecked" => Ok(Durability::Unchecked),
+        _ => Err(Error::config("the URL parameter durability is checked or unchecked")),
     }
 }
 

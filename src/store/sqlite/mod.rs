@@ -33,14 +33,15 @@ use self::connection::Role;
 use self::errors::partly;
 use self::fork::Counted;
 use self::turn::{Gate, Turn};
-use self::worker::{Begin, Options, ROWS_PER_TRANSACTION, Worker};
+use self::worker::{Begin, Options, ROWS_PER_TRANSACTION, Session, Worker};
 use super::Store;
 use super::clock::DatabaseClock;
-use super::error::{Refusal, Result};
+use super::error::{Error, Refusal, Result};
+use super::migrate::History;
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
-    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
-    Stats, Step, Tally, Verdict,
+    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
+    Script, Search, Stats, Step, Tally, Verdict,
 };
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
@@ -64,6 +65,7 @@ pub struct SqliteStore {
     reads: Worker,
     wakes: watch::Wakes,
     durable: bool,
+    history: History,
 }
 
 impl SqliteStore {
@@ -88,6 +90,7 @@ impl SqliteStore {
             reads: start("fleet-q-reads", reads, options, Turn::Alone)?,
             wakes: watch::Wakes::new(Some(path)),
             durable: true,
+            history: migrate::HISTORY,
         })
     }
 
@@ -95,7 +98,30 @@ impl SqliteStore {
     fn open_memory(options: &SqliteOptions) -> Result<Self> {
         let only = start("fleet-q-memory", connection::open_memory()?, options, Turn::Alone)?;
         let wakes = watch::Wakes::new(None);
-        Ok(Self { work: only.clone(), beats: only.clone(), reads: only, wakes, durable: false })
+        let history = migrate::HISTORY;
+        Ok(Self { work: only.clone(), beats: only.clone(), reads: only, wakes, durable: false, history })
+    }
+
+    /// Speaks another schema than this build's own; for tests of migrations that are not yet there.
+    #[must_use]
+    pub fn with_history(self, history: History) -> Self {
+        Self { history, ..self }
+    }
+
+    /// Runs `work` over the ids, a bounded number of them per transaction.
+    async fn by_id<T: Send + 'static>(
+        &self,
+        ids: &[StepId],
+        work: fn(&Session<'_>, &[StepId]) -> Result<Vec<T>>,
+    ) -> Result<Vec<T>> {
+        let mut verdicts = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(ROWS_PER_TRANSACTION) {
+            let ids = chunk.to_vec();
+            let begin = Begin::Grouped { rows: ids.len() };
+            let said = self.work.call(begin, move |session| work(session, &ids)).await;
+            verdicts.extend(said.map_err(|e| partly(e, verdicts.len()))?);
+        }
+        Ok(verdicts)
     }
 
     fn bump_if(&self, news: bool) {
@@ -117,7 +143,19 @@ impl Store for SqliteStore {
     }
 
     async fn migrate(&self, mode: Migrate) -> Result<SchemaVersion> {
-        self.work.call(Begin::Write, move |session| migrate::migrate(session.conn, mode)).await
+        migrate::migrate(&self.work, self.schema().await?.found, self.history, mode).await
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        let found = self.reads.call(Begin::Read, |session| migrate::read(session.conn)).await?;
+        Ok(self.history.look(found))
+    }
+
+    async fn script(&self, script: &Script) -> Result<String> {
+        match script {
+            Script::Migration { from } => Ok(migrate::script(self.history, *from)),
+            Script::Grants { .. } => Err(Error::config("SQLite knows no roles: whoever may write the file may use it")),
+        }
     }
 
     async fn now(&self) -> Result<Timestamp> {
@@ -176,24 +214,11 @@ impl Store for SqliteStore {
     }
 
     async fn cancel(&self, ids: &[StepId]) -> Result<Vec<CancelVerdict>> {
-        let mut verdicts = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(ROWS_PER_TRANSACTION) {
-            let ids = chunk.to_vec();
-            let begin = Begin::Grouped { rows: ids.len() };
-            let work = self.work.call(begin, move |session| admin::cancel(session, &ids)).await;
-            verdicts.extend(work.map_err(|e| partly(e, verdicts.len()))?);
-        }
-        Ok(verdicts)
+        self.by_id(ids, admin::cancel).await
     }
 
     async fn replay(&self, ids: &[StepId]) -> Result<Vec<ReplayVerdict>> {
-        let mut verdicts = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(ROWS_PER_TRANSACTION) {
-            let ids = chunk.to_vec();
-            let begin = Begin::Grouped { rows: ids.len() };
-            let work = self.work.call(begin, move |session| admin::replay(session, &ids)).await;
-            verdicts.extend(work.map_err(|e| partly(e, verdicts.len()))?);
-        }
+        let verdicts = self.by_id(ids, admin::replay).await?;
         self.bump_if(verdicts.contains(&ReplayVerdict::Replayed));
         Ok(verdicts)
     }
@@ -238,37 +263,13 @@ impl Store for SqliteStore {
     }
 
     async fn recover(&self, call: &Recover) -> Result<Vec<Recovered>> {
-        let mut orphans = Vec::new();
-        let mut left = call.limit;
-        while left > 0 {
-            let (call, limit) = (call.clone(), leader::RECOVERED_PER_TRANSACTION.min(left));
-            let work = self.work.call(Begin::Write, move |session| leader::recover(session, &call, limit)).await;
-            let found = work.map_err(|e| partly(e, orphans.len()))?;
-            left -= limit;
-            orphans.extend(found.orphans);
-            if found.moved < limit {
-                break;
-            }
-        }
+        let orphans = leader::recover_in_batches(&self.work, call).await?;
         self.bump_if(!orphans.is_empty());
         Ok(orphans)
     }
 
     async fn prune(&self, call: &Prune) -> Result<Pruned> {
-        let mut left = call.limit;
-        let mut pruned = Pruned::default();
-        while left > 0 {
-            let (call, limit) = (*call, leader::PRUNED_PER_TRANSACTION.min(left));
-            let gone = self.work.call(Begin::Write, move |session| leader::prune(session, &call, limit)).await?;
-            left -= gone;
-            pruned.steps += u64::from(gone);
-            if gone < limit {
-                break;
-            }
-        }
-        let keep = call.keep_pods;
-        pruned.pods = self.work.call(Begin::Write, move |session| leader::prune_pods(session, keep)).await?;
-        Ok(pruned)
+        leader::prune_in_batches(&self.work, call).await
     }
 
     async fn control(&self, command: &Control) -> Result<()> {

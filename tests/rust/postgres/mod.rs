@@ -5,7 +5,9 @@ mod floors;
 mod migrations;
 mod plans;
 mod races;
+mod roles;
 pub mod server;
+mod upgrades;
 mod url;
 mod wake_ups;
 

@@ -11,4 +11,5 @@ mod plain_sql;
 mod plans;
 mod speed;
 mod threads;
+mod upgrades;
 mod url;
