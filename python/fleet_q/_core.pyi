@@ -38,7 +38,7 @@ class TaskSpec(TypedDict):
     on_fence: Literal["stop", "continue"]
 
 @type_check_only
-class _Schema(TypedDict):
+class SchemaDict(TypedDict):
     """`version` and `min_compatible` are the database's, 0 without tables; `pending` is what `migrate` would go through."""
 
     version: int
@@ -165,10 +165,10 @@ class Engine:
     def pong(self, token: int) -> None: ...
     def connect(self) -> Awaitable[None]:
         """Create or check the tables. Every other call does so by itself when it is the first."""
-    def migrate(self) -> Awaitable[_Schema]:
+    def migrate(self) -> Awaitable[SchemaDict]:
         """Create or upgrade the tables, whatever `auto_migrate` says; gives what is there then."""
-    def migrate_sync(self) -> _Schema: ...
-    def schema_sync(self) -> _Schema:
+    def migrate_sync(self) -> SchemaDict: ...
+    def schema_sync(self) -> SchemaDict:
         """What schema the database has. Creates nothing, unlike every other call."""
     def migration_sql_sync(self, from_version: int) -> str:
         """What brings tables of that version (0: none) to what this build speaks, for psql or sqlite3. ConfigError where there are none."""

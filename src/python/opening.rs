@@ -24,6 +24,7 @@ pub fn parts(config: &Config, threads: Arc<Threads>) -> Result<Parts, ClientErro
     let options = OpenOptions {
         memory_clock: Arc::new(PodTime),
         schema: config.schema.clone(),
+        pod_name: config.pod_name.clone(),
         connect_timeout: config.connect_timeout,
         statement_timeout: config.statement_timeout,
     };

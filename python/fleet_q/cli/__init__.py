@@ -15,6 +15,7 @@ from fleet_q.exceptions import FleetQError
 from fleet_q.logs import configure
 from fleet_q.types import JsonIn
 
+from .migrate import migrate
 from .target import load, refuse
 
 __all__ = ["main"]
@@ -40,6 +41,9 @@ def _root(
     if version:
         typer.echo(f"fleet-q {__version__}")
         raise typer.Exit
+
+
+cli.command()(migrate)
 
 
 @cli.command()

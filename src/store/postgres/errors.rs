@@ -5,6 +5,7 @@ use std::error::Error as _;
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
+use super::tls;
 use crate::store::error::Error;
 use crate::store::migrate::MEND_OLDER;
 
@@ -31,7 +32,12 @@ pub(super) fn of_connecting(error: tokio_postgres::Error) -> Error {
         Some(db) if is_wrong_for_good(db.code()) => {
             Error::Config { message: text(&error), cause: Some(Box::new(error)) }
         }
-        Some(_) | None => Error::unavailable(text(&error), error),
+        Some(_) => Error::unavailable(text(&error), error),
+        None => match tls::mend(&error) {
+            // No certificate becomes trusted by waiting.
+            Some(mend) => Error::Config { message: format!("{}: {mend}", text(&error)), cause: Some(Box::new(error)) },
+            None => Error::unavailable(text(&error), error),
+        },
     }
 }
 

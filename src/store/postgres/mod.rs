@@ -54,6 +54,8 @@ pub const WORK_CONNECTIONS: usize = 2;
 pub struct PostgresOptions {
     /// `None`: the connection's own schema, by its `search_path`.
     pub schema: Option<String>,
+    /// Tells the server who connects, in `pg_stat_activity`.
+    pub pod_name: Option<String>,
     pub work_connections: usize,
     pub connect_timeout: Millis,
     /// The server's limit for each statement of ours; with a little grace also how long we wait.
@@ -79,12 +81,16 @@ impl PostgresStore {
         if options.schema.as_deref().is_some_and(|name| name.is_empty() || name.len() > 63 || name.contains('\0')) {
             return Err(Error::config("SCHEMA is a name of 1 to 63 bytes"));
         }
-        let address = url::read(url, &Process)?;
-        let tls = tls::connector(&address.trust)?;
+        let program =
+            options.pod_name.as_deref().map_or_else(|| "fleet-q".to_owned(), |name| format!("fleet-q {name}"));
+        let address = url::read(url, &program, &Process)?;
+        let tls = tls::connector(&address.trust, address.identity.as_ref())?;
         let mut config = address.config;
-        // All hosts together get the time that a caller waits; one that swallows packets leaves the rest theirs.
-        let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
-        config.connect_timeout(options.connect_timeout.as_duration() / u32::try_from(hosts).unwrap_or(1));
+        if config.get_connect_timeout().is_none() {
+            // All hosts together get the time that a caller waits; one that swallows packets leaves the rest theirs.
+            let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
+            config.connect_timeout(options.connect_timeout.as_duration() / u32::try_from(hosts).unwrap_or(1));
+        }
         let statements = Arc::new(Statements::read(options.schema.as_deref()));
         let bounds = Bounds {
             work_connections: options.work_connections,
@@ -119,7 +125,7 @@ impl PostgresStore {
 
 /// Names the database of a URL, without who connects and how: the same for every process that uses it.
 pub fn place(url: &str) -> Result<String> {
-    let config = url::read(url, &Process)?.config;
+    let config = url::read(url, "", &Process)?.config;
     let hosts = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
     Ok(format!("{hosts:?} {:?}", config.get_dbname().or(config.get_user())))
 }
