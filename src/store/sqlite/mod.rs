@@ -72,10 +72,7 @@ impl SqliteStore {
     /// Opens or creates the database and starts the threads. Creates no tables: that is `migrate`.
     #[allow(clippy::needless_pass_by_value, reason = "the options of one store, spelled out at the call")]
     pub fn open(options: SqliteOptions) -> Result<Self> {
-        match options.path.clone() {
-            Some(path) => Self::open_file(path, &options),
-            None => Self::open_memory(&options),
-        }
+        options.path.clone().map_or_else(|| Self::open_memory(&options), |path| Self::open_file(path, &options))
     }
 
     fn open_file(path: PathBuf, options: &SqliteOptions) -> Result<Self> {
@@ -163,19 +160,7 @@ impl Store for SqliteStore {
     }
 
     async fn enqueue(&self, call: &Enqueue) -> Result<Vec<Result<Accepted, Refusal>>> {
-        let mut answers = Vec::with_capacity(call.steps.len());
-        let mut offer = call.hand_off.clone();
-        for chunk in call.steps.chunks(ROWS_PER_TRANSACTION) {
-            let (steps, offered) = (chunk.to_vec(), offer.clone());
-            let begin = Begin::Grouped { rows: steps.len() };
-            let work = self.work.call(begin, move |session| enqueue::enqueue(session, &steps, offered.as_ref()));
-            let stored: Vec<Result<Accepted, Refusal>> = work.await.map_err(|e| partly(e, answers.len()))?;
-            if let Some(offer) = &mut offer {
-                let taken = stored.iter().filter(|answer| **answer == Ok(Accepted::HandedOff)).count();
-                offer.limit = offer.limit.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
-            }
-            answers.extend(stored);
-        }
+        let answers = enqueue::in_batches(&self.work, call).await?;
         self.bump_if(answers.contains(&Ok(Accepted::Stored)));
         Ok(answers)
     }

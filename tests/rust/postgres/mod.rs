@@ -7,6 +7,7 @@ mod plans;
 mod races;
 mod roles;
 pub mod server;
+mod tls;
 mod upgrades;
 mod url;
 mod wake_ups;
