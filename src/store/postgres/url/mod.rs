@@ -97,9 +97,9 @@ pub(super) fn read(url: &str, program: &str, around: &impl Surroundings) -> Resu
         }
     }
     // Each names the place; the variable of one must not be mixed with the other from the URL.
-    let placed = given.get("host").is_some() || given.get("hostaddr").is_some();
+    let names_a_server = given.get("host").is_some() || given.get("hostaddr").is_some();
     for (name, variable) in VARIABLES {
-        if !(placed && ["host", "hostaddr"].contains(name)) {
+        if !(names_a_server && ["host", "hostaddr"].contains(name)) {
             given.complete(name, || around.variable(variable));
         }
     }
@@ -112,10 +112,8 @@ pub(super) fn read(url: &str, program: &str, around: &impl Surroundings) -> Resu
     let (ssl_mode, trust) = trust::decide(&given, &places, around)?;
     config.ssl_mode(ssl_mode);
     let listen = trust::switch(&given, "listen", ["on", "off"], true)?;
-    let durability = match trust::switch(&given, "durability", ["checked", "unchecked"], true)? {
-        true => Durability::Checked,
-        false => Durability::Unchecked,
-    };
+    let checked = trust::switch(&given, "durability", ["checked", "unchecked"], true)?;
+    let durability = if checked { Durability::Checked } else { Durability::Unchecked };
     Ok(Address { config, trust, identity: trust::identity(&given)?, listen, durability })
 }
 

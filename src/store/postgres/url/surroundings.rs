@@ -60,7 +60,8 @@ impl Surroundings for Process {
 #[cfg(unix)]
 fn kept(found: &fs::Metadata) -> Kept {
     use std::os::unix::fs::PermissionsExt as _;
-    if found.permissions().mode() & 0o077 == 0 { Kept::Private } else { Kept::Open }
+    let shared = found.permissions().mode() & 0o077;
+    if shared == 0 { Kept::Private } else { Kept::Open }
 }
 
 /// Elsewhere the folders of users are private by themselves, and libpq does not look either.

@@ -7,7 +7,6 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use super::surroundings::{Kept, Surroundings};
 use super::{Address, read};
-use crate::store::error::Result;
 use crate::store::postgres::durability::Durability;
 use crate::store::postgres::tls::{Roots, Trust};
 
@@ -49,8 +48,15 @@ fn keeping(path: &'static str, text: &'static str, kept: Kept) -> Machine {
     machine
 }
 
-fn understood(url: &str, machine: &Machine) -> Result<Address> {
-    read(url, "fleet-q pod", machine)
+fn understood(url: &str, machine: &Machine) -> Address {
+    read(url, "fleet-q pod", machine).unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+fn refused(url: &str, machine: &Machine) -> String {
+    match read(url, "fleet-q pod", machine) {
+        Ok(address) => panic!("{url} was taken: {address:?}"),
+        Err(error) => error.to_string(),
+    }
 }
 
 /// `user:password@host:port,…/database`, as the driver is told.
@@ -89,7 +95,7 @@ fn places_and_names_are_read_as_libpq_reads_them() {
         ("postgresql://?hostaddr=10.0.0.1,::1", "me@10.0.0.1:5432,::1:5432/?"),
         ("postgresql://:6000/work", "me@localhost:6000/work"),
     ] {
-        assert_eq!(shown(&understood(url, &bare()).unwrap_or_else(|e| panic!("{url}: {e}"))), expected, "{url}");
+        assert_eq!(shown(&understood(url, &bare())), expected, "{url}");
     }
 }
 
@@ -110,18 +116,18 @@ fn variables_stand_in_for_what_the_url_leaves_open() {
         ("postgresql://db/work", "she:word@db:6000/work"),
         ("postgresql://?hostaddr=10.0.0.1", "she:word@10.0.0.1:6000/data"),
     ] {
-        let address = understood(url, &with(&all)).unwrap();
+        let address = understood(url, &with(&all));
         assert_eq!(shown(&address), expected, "{url}");
         assert_eq!(address.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
         assert_eq!(address.config.get_application_name(), Some("mine"));
     }
     let socket = keeping("/var/run/postgresql/.s.PGSQL.5432", "", Kept::Open);
-    assert_eq!(shown(&understood("postgresql:///work", &socket).unwrap()), "me@/var/run/postgresql:5432/work");
+    assert_eq!(shown(&understood("postgresql:///work", &socket)), "me@/var/run/postgresql:5432/work");
 }
 
 #[test]
 fn server_is_told_the_pod_unless_it_is_told_a_name() {
-    let name = |url| understood(url, &bare()).unwrap().config.get_application_name().map(str::to_owned);
+    let name = |url| understood(url, &bare()).config.get_application_name().map(str::to_owned);
     assert_eq!(name("postgresql://db/work").as_deref(), Some("fleet-q pod"));
     assert_eq!(name("postgresql://db/work?application_name=other%20name").as_deref(), Some("other name"));
 }
@@ -134,7 +140,7 @@ fn several_hosts_mean_the_one_that_may_be_written() {
         ("postgresql://a,b/work?target_session_attrs=any", TargetSessionAttrs::Any),
         ("postgresql://a/work?target_session_attrs=primary", TargetSessionAttrs::ReadWrite),
     ] {
-        assert_eq!(understood(url, &bare()).unwrap().config.get_target_session_attrs(), expected, "{url}");
+        assert_eq!(understood(url, &bare()).config.get_target_session_attrs(), expected, "{url}");
     }
 }
 
@@ -168,10 +174,10 @@ fn server_elsewhere_is_verified_and_one_on_this_machine_need_not_be() {
             (SslMode::Require, Trust::Signed(file("/ca.crt"))),
         ),
     ] {
-        let address = understood(url, &bare()).unwrap();
+        let address = understood(url, &bare());
         assert_eq!((address.config.get_ssl_mode(), address.trust), expected, "{url}");
     }
-    let mode = |url, machine: &Machine| understood(url, machine).unwrap().trust;
+    let mode = |url, machine: &Machine| understood(url, machine).trust;
     assert_eq!(mode("postgresql://db/work", &with(&[("PGSSLMODE", "require")])), Trust::Anybody);
     let at_home = keeping("/home/me/.postgresql/root.crt", "", Kept::Open);
     let own = file("/home/me/.postgresql/root.crt");
@@ -195,7 +201,7 @@ fn password_file_is_matched_as_libpq_matches_it() {
         ("postgresql://elsewhere/work", None),
         ("postgresql://me:given@db/work", Some("given")),
     ] {
-        let address = understood(url, &machine).unwrap();
+        let address = understood(url, &machine);
         let found = address.config.get_password().map(|word| String::from_utf8_lossy(word).into_owned());
         assert_eq!(found.as_deref(), expected, "{url}");
     }
@@ -204,13 +210,14 @@ fn password_file_is_matched_as_libpq_matches_it() {
 #[test]
 fn password_file_that_others_may_read_is_not_used() {
     let machine = keeping("/etc/pass", "db:*:*:*:secret", Kept::Open);
-    let told = |url| understood(url, &machine).map(drop).map_err(|e| e.to_string());
-    assert_eq!(told("postgresql://other/work?passfile=/etc/pass"), Ok(()), "it says nothing of this host");
-    let open = told("postgresql://db/work?passfile=/etc/pass").unwrap_err();
+    let elsewhere = understood("postgresql://other/work?passfile=/etc/pass", &machine);
+    assert_eq!(elsewhere.config.get_password(), None, "it says nothing of this host");
+    let open = refused("postgresql://db/work?passfile=/etc/pass", &machine);
     assert_eq!(open, "the password file /etc/pass may be read by others: chmod 600 /etc/pass");
-    assert!(told("postgresql://db/work?passfile=/no/such").unwrap_err().contains("/no/such cannot be read"));
+    let missing = refused("postgresql://db/work?passfile=/no/such", &machine);
+    assert!(missing.contains("/no/such cannot be read"), "{missing}");
     let two = keeping("/home/me/.pgpass", "a:*:*:*:secret\nb:*:*:*:hidden", Kept::Private);
-    let differ = understood("postgresql://a,b/work", &two).unwrap_err().to_string();
+    let differ = refused("postgresql://a,b/work", &two);
     assert!(differ.contains("different passwords") && !differ.contains("secret"), "{differ}");
 }
 
@@ -237,20 +244,20 @@ fn what_cannot_be_kept_is_refused_by_name() {
         ("postgresql://u:secret%00@db/work", "password"),
         ("postgresql://u:sec/ret@db/work", "`port`"),
     ] {
-        let error = understood(url, &bare()).unwrap_err().to_string();
+        let error = refused(url, &bare());
         assert!(error.contains(why) && !error.contains("secret"), "{url}: {error}");
     }
 }
 
 #[test]
 fn durability_is_checked_unless_the_url_says_that_nothing_matters() {
-    let durability = |url| understood(url, &bare()).unwrap().durability;
+    let durability = |url| understood(url, &bare()).durability;
     assert_eq!(durability("postgresql://db/work"), Durability::Checked);
     assert_eq!(durability("postgresql://db/work?durability=unchecked"), Durability::Unchecked);
 }
 
 #[test]
 fn password_is_not_in_what_is_shown_for_debugging() {
-    let address = understood("postgresql://u:secret@db/work?password=secret", &bare()).unwrap();
+    let address = understood("postgresql://u:secret@db/work?password=secret", &bare());
     assert!(!format!("{address:?}").contains("secret"));
 }
