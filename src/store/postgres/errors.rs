@@ -29,13 +29,11 @@ pub(super) fn of_statement(error: tokio_postgres::Error, effect: Effect) -> Erro
 /// What a failed attempt to connect means: nothing was sent but a greeting.
 pub(super) fn of_connecting(error: tokio_postgres::Error) -> Error {
     match database(&error) {
-        Some(db) if is_wrong_for_good(db.code()) => {
-            Error::Config { message: text(&error), cause: Some(Box::new(error)) }
-        }
+        Some(db) if is_wrong_for_good(db.code()) => Error::config(text(&error)),
         Some(_) => Error::unavailable(text(&error), error),
         None => match tls::mend(&error) {
             // No certificate becomes trusted by waiting.
-            Some(mend) => Error::Config { message: format!("{}: {mend}", text(&error)), cause: Some(Box::new(error)) },
+            Some(mend) => Error::config(format!("{}: {mend}", text(&error))),
             None => Error::unavailable(text(&error), error),
         },
     }
@@ -95,7 +93,7 @@ fn of_database(error: tokio_postgres::Error) -> Error {
         return Error::Schema { found: 0, min_compatible: 0, speaks, mend: MEND_OLDER };
     }
     if is_wrong_for_good(&code) {
-        return Error::Config { message: text(&error), cause: Some(Box::new(error)) };
+        return Error::config(text(&error));
     }
     match &code.code()[..2] {
         // Busy, out of means, stopped by an operator or by its own time limit, read-only for now, a rival.

@@ -128,11 +128,10 @@ fn of_migration(error: tokio_postgres::Error) -> Error {
         return of_statement(error, Effect::Possible);
     }
     let said = error.as_db_error().map_or_else(String::new, |db| db.message().to_owned());
-    let message = format!(
+    Error::config(format!(
         "this role may not migrate the database ({said}): run `fleet-q migrate` as the role that owns the tables, \
          and `fleet-q migrate --grants ROLE` for this one"
-    );
-    Error::Config { message, cause: Some(Box::new(error)) }
+    ))
 }
 
 fn limits(db: &Connections) -> Call<'_> {

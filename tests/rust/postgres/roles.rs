@@ -21,10 +21,9 @@ impl Role {
     }
 
     fn open(&self, schema: &Schema) -> PostgresStore {
-        let url = self.server.url.clone();
-        let (scheme, rest) = url.split_once("://").unwrap();
-        let host = rest.split_once('@').map_or(rest, |(_, host)| host);
-        let url = format!("{scheme}://{}:secret@{host}", self.name);
+        let (scheme, url) = self.server.url.split_once("://").unwrap();
+        let place = url.split_once('@').map_or(url, |(_, server)| server);
+        let url = format!("{scheme}://{}:secret@{place}", self.name);
         PostgresStore::open(&url, options(Some(&schema.name))).unwrap()
     }
 }
