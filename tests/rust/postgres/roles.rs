@@ -21,9 +21,9 @@ impl Role {
     }
 
     fn open(&self, schema: &Schema) -> PostgresStore {
-        let (scheme, url) = self.server.url.split_once("://").unwrap();
+        let (protocol, url) = self.server.url.split_once("://").unwrap();
         let place = url.split_once('@').map_or(url, |(_, server)| server);
-        let url = format!("{scheme}://{}:secret@{place}", self.name);
+        let url = format!("{protocol}://{}:secret@{place}", self.name);
         PostgresStore::open(&url, options(Some(&schema.name))).unwrap()
     }
 }
