@@ -30,8 +30,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::connection::{Bounds, Connections};
-use self::floors::Known;
 use self::durability::Durability;
+use self::floors::Known;
 use self::sql::Statements;
 use self::url::Process;
 use self::wakes::Wakes;
