@@ -47,6 +47,15 @@ class Finding(TypedDict):
     says: str
     mend: str | None
 
+@type_check_only
+class SchemaDict(TypedDict):
+    """`version` and `min_compatible` are the database's, 0 without tables; `pending` is what `migrate` would go through."""
+
+    version: int
+    min_compatible: int
+    speaks: int
+    pending: list[int]
+
 @final
 class Job:
     """One claimed step, handed to the runner. Each property is made when it is read."""
@@ -166,6 +175,15 @@ class Engine:
     def pong(self, token: int) -> None: ...
     def connect(self) -> Awaitable[None]:
         """Create or check the tables. Every other call does so by itself when it is the first."""
+    def migrate(self) -> Awaitable[SchemaDict]:
+        """Create or upgrade the tables, whatever `auto_migrate` says; gives what is there then."""
+    def migrate_sync(self) -> SchemaDict: ...
+    def schema_sync(self) -> SchemaDict:
+        """What schema the database has. Creates nothing, unlike every other call."""
+    def migration_sql_sync(self, from_version: int) -> str:
+        """What brings tables of that version (0: none) to what this build speaks, for psql or sqlite3. ConfigError where there are none."""
+    def grants_sql_sync(self, role: str) -> str:
+        """What lets a role work and change no table. Raises ConfigError where there are no roles."""
     def get(self, step_id: str) -> Awaitable[dict[str, object]]:
         """The step as a dict, by the names of STEP_TRACKER's columns (`status`, `created_ts`, …).
 

@@ -12,7 +12,7 @@ use super::engine::{Engine, nothing_to_await, running_loop};
 use super::reply::Reply;
 use super::{awaitable, config, convert, doctor, health};
 use crate::rules::demand::Executor;
-use crate::store::Control;
+use crate::store::{Control, Script};
 
 #[pymethods]
 #[allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
@@ -138,6 +138,27 @@ impl Engine {
         awaitable::for_deed(&running_loop(py)?, &core.places(), async move {
             fleet.connect().await.map(|()| Answer::Nothing)
         })
+    }
+
+    fn migrate<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.act(py, |client| async move { client.migrate().await.map(Answer::Schema) })
+    }
+
+    fn migrate_sync<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.block(py, |client| async move { client.migrate().await.map(Answer::Schema) })
+    }
+
+    fn schema_sync<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.block(py, |client| async move { client.schema().await.map(Answer::Schema) })
+    }
+
+    fn migration_sql_sync<'py>(&self, py: Python<'py>, from_version: u32) -> PyResult<Bound<'py, PyAny>> {
+        let script = Script::Migration { from: from_version };
+        self.block(py, |client| async move { client.script(script).await.map(Answer::Text) })
+    }
+
+    fn grants_sql_sync<'py>(&self, py: Python<'py>, role: String) -> PyResult<Bound<'py, PyAny>> {
+        self.block(py, |client| async move { client.script(Script::Grants { role }).await.map(Answer::Text) })
     }
 
     fn get<'py>(&self, py: Python<'py>, step_id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

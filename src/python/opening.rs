@@ -32,6 +32,7 @@ pub fn store(config: &Config) -> Result<Arc<dyn Store>, Error> {
     let options = OpenOptions {
         memory_clock: Arc::new(PodTime),
         schema: config.schema.clone(),
+        pod_name: config.pod_name.clone(),
         connect_timeout: config.connect_timeout,
         statement_timeout: config.statement_timeout,
     };

@@ -8,6 +8,7 @@ pub mod error;
 mod examine;
 pub mod journal;
 pub mod memory;
+pub mod migrate;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "sqlite")]
@@ -36,7 +37,25 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Creates or upgrades the tables, or with [`Migrate::CheckOnly`] only looks.
     /// Refuses a schema whose `min_compatible` is above what this build speaks.
+    /// Happens whole or not at all, one caller at a time; bounds its own waits, for it may take longer than other calls.
     async fn migrate(&self, mode: Migrate) -> Result<SchemaVersion>;
+
+    /// What schema the database has and what `migrate` would do to it. Changes nothing; tables that are
+    /// missing, old or too new are an answer, no error.
+    async fn schema(&self) -> Result<Schema>;
+
+    /// The statements that somebody with more rights runs instead of this store, as text for the database's own shell.
+    async fn script(&self, script: &Script) -> Result<String> {
+        match script {
+            Script::Migration { .. } => Err(Error::config("this store has no tables that could be made by hand")),
+            Script::Grants { .. } => Err(Error::config("this store knows no roles: who may open it may use it")),
+        }
+    }
+
+    /// What the database's own settings put at risk, a sentence each; an error for what P1 cannot stand.
+    async fn cautions(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 
     /// The database's clock.
     async fn now(&self) -> Result<Timestamp>;

@@ -26,6 +26,8 @@ pub struct OpenOptions {
     /// The clock of `memory://`, which has no database to ask; other stores use their database's own.
     pub memory_clock: Arc<dyn DatabaseClock>,
     pub schema: Option<String>,
+    /// Told to a server that shows who is connected.
+    pub pod_name: Option<String>,
     pub connect_timeout: Millis,
     pub statement_timeout: Millis,
 }
@@ -130,6 +132,7 @@ fn open_postgres(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     use super::postgres::{PostgresOptions, PostgresStore, WORK_CONNECTIONS};
     let options = PostgresOptions {
         schema: options.schema,
+        pod_name: options.pod_name,
         work_connections: WORK_CONNECTIONS,
         connect_timeout: options.connect_timeout,
         statement_timeout: options.statement_timeout,

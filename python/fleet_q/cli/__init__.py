@@ -16,6 +16,7 @@ from fleet_q.logs import configure
 from fleet_q.types import JsonIn
 
 from .doctor import doctor
+from .migrate import migrate
 from .target import load, refuse
 
 __all__ = ["main"]
@@ -41,6 +42,9 @@ def _root(
     if version:
         typer.echo(f"fleet-q {__version__}")
         raise typer.Exit
+
+
+cli.command()(migrate)
 
 
 @cli.command()

@@ -24,8 +24,8 @@ use super::clock::DatabaseClock;
 use super::error::{Error, Refusal, Result};
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
-    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
-    Stats, Step, Verdict,
+    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
+    Search, Stats, Step, Verdict,
 };
 use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
@@ -121,6 +121,11 @@ impl Store for MemoryStore {
 
     async fn migrate(&self, _mode: Migrate) -> Result<SchemaVersion> {
         self.open().map(|_| Self::SCHEMA)
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        let found = self.open().map(|_| Self::SCHEMA)?;
+        Ok(Schema { found, speaks: found.version, pending: Vec::new() })
     }
 
     async fn now(&self) -> Result<Timestamp> {

@@ -13,6 +13,7 @@ use super::sql::{Call, Statement};
 use crate::rules::diagnosis::facts::{Backends, Examination, Fact, Rights, Schema, Sessions};
 use crate::store::error::{Error, Result};
 use crate::store::examine::{DUE_SEEN, TOLD};
+use crate::store::migrate::History;
 
 /// How often each of the two connections is asked who answers it.
 const BACKEND_ROUNDS: usize = 3;
@@ -22,10 +23,11 @@ struct Look<'a> {
     db: &'a Connections,
     client: Object,
     schema: Option<&'a str>,
+    history: History,
 }
 
-pub(super) async fn examine(db: &Connections, schema: Option<&str>) -> Result<Examination> {
-    let look = Look { db, client: db.lend().await?, schema };
+pub(super) async fn examine(db: &Connections, schema: Option<&str>, history: History) -> Result<Examination> {
+    let look = Look { db, client: db.lend().await?, schema, history };
     let told = |statement| db.call(statement).number("told_literal", i64::from(TOLD));
     let waiting = told(&db.sql.examine_waiting).number("seen_literal", i64::from(DUE_SEEN));
     let schema: Fact<Schema> = look.schema().await.into();
@@ -70,7 +72,7 @@ impl Look<'_> {
     async fn schema(&self) -> Result<Schema> {
         let tables = self.ask(self.placed(&self.db.sql.examine_tables)).await?;
         let indexes = self.ask(self.placed(&self.db.sql.examine_indexes)).await?;
-        examined::schema(self.schema, &tables, &indexes)
+        examined::schema(self.schema, self.history, &tables, &indexes)
     }
 
     async fn rights(&self) -> Result<Rights> {
@@ -91,7 +93,7 @@ impl Look<'_> {
 
     /// In turn over two open connections, outside of transactions: only a pooler gives both one server process.
     async fn backends(&self) -> Result<Backends> {
-        let second = self.db.connect().await?;
+        let (second, _driver) = self.db.connect().await?;
         let mut seen = Backends::default();
         for _ in 0..BACKEND_ROUNDS {
             seen.first.push(self.backend(&self.client).await?);

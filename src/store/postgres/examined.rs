@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use tokio_postgres::Row;
 
-use super::migrate;
 use super::rows::count;
 use super::sql::{Statement, quoted};
 use crate::rules::diagnosis::facts::{
@@ -16,6 +15,7 @@ use crate::rules::step::StepId;
 use crate::rules::time::{Millis, Timestamp};
 use crate::store::error::Result;
 use crate::store::examine::indexes;
+use crate::store::migrate::History;
 
 /// What the comment on STEP_TRACKER says.
 #[derive(Deserialize)]
@@ -36,9 +36,9 @@ pub(super) fn server(row: &Row) -> Result<Server> {
     })
 }
 
-pub(super) fn schema(name: Option<&str>, tables: &[Row], found: &[Row]) -> Result<Schema> {
+pub(super) fn schema(name: Option<&str>, history: History, tables: &[Row], found: &[Row]) -> Result<Schema> {
     let mut schema =
-        Schema { name: name.map(quoted).unwrap_or_default(), speaks: migrate::SPEAKS, ..Schema::default() };
+        Schema { name: name.map(quoted).unwrap_or_default(), speaks: history.speaks(), ..Schema::default() };
     for row in tables {
         let table: String = row.try_get("table_name")?;
         if row.try_get("unlogged")? {
@@ -62,15 +62,16 @@ pub(super) fn schema(name: Option<&str>, tables: &[Row], found: &[Row]) -> Resul
     }
     // What an older or newer schema has is its own affair.
     if schema.version == schema.speaks {
-        schema.missing_indexes = promised(name).into_iter().filter(|index| !there.contains(&index.name)).collect();
+        schema.missing_indexes =
+            promised(name, history).into_iter().filter(|index| !there.contains(&index.name)).collect();
     }
     Ok(schema)
 }
 
 /// Every index of this build's schema, made in a way that blocks nobody.
-fn promised(schema: Option<&str>) -> Vec<MissingIndex> {
+fn promised(schema: Option<&str>, history: History) -> Vec<MissingIndex> {
     let scripts: Vec<String> =
-        migrate::scripts().map(|script| Statement::read(script, schema).call(None).spelled().0).collect();
+        history.0.iter().map(|step| Statement::read(step.sql, schema).call(None).spelled().0).collect();
     let mut promised = indexes(scripts.iter().map(String::as_str));
     for index in &mut promised {
         index.create = index.create.replacen("index ", "index concurrently ", 1);

@@ -132,6 +132,7 @@ mod postgres {
     fn options(schema: &str, clock: Option<Arc<dyn DatabaseClock>>) -> PostgresOptions {
         PostgresOptions {
             schema: Some(schema.to_owned()),
+            pod_name: None,
             work_connections: 2,
             connect_timeout: Millis(10_000),
             statement_timeout: Millis(10_000),

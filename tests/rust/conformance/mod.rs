@@ -37,6 +37,7 @@ mod fences;
 pub mod fixtures;
 mod hand_off;
 mod journal;
+pub mod life;
 mod order;
 mod pods;
 mod replay;

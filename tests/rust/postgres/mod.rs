@@ -6,7 +6,10 @@ mod floors;
 mod migrations;
 mod plans;
 mod races;
+mod roles;
 pub mod server;
+mod tls;
+mod upgrades;
 mod url;
 mod wake_ups;
 
@@ -26,6 +29,7 @@ pub fn fresh(server: &'static Server, name: &str) -> (impl Fn() -> PostgresStore
 pub fn options(schema: Option<&str>) -> PostgresOptions {
     PostgresOptions {
         schema: schema.map(str::to_owned),
+        pod_name: None,
         work_connections: 1,
         connect_timeout: Millis(10_000),
         statement_timeout: Millis(10_000),

@@ -59,16 +59,28 @@ fn start() -> Result<Server, String> {
 impl Server {
     /// Runs one statement on a connection of its own, from anywhere; answers how many rows it touched.
     pub fn execute(&self, sql: String) -> u64 {
+        self.apart(async move |client| client.execute(&sql, &[]).await.unwrap())
+    }
+
+    /// Runs statements; answers the SQLSTATE and message of the one that fails.
+    pub fn try_execute(&self, sql: String) -> Result<(), String> {
+        self.apart(async move |client| {
+            let failed = |e: tokio_postgres::Error| format!("{:?} {e}", e.code().map(|code| code.code().to_owned()));
+            client.batch_execute(&sql).await.map_err(failed)
+        })
+    }
+
+    fn apart<T: Send + 'static>(&self, act: impl AsyncFnOnce(&tokio_postgres::Client) -> T + Send + 'static) -> T {
         let url = self.url.clone();
         let apart = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let (client, driver) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
                 let driver = tokio::spawn(driver);
-                let touched = client.execute(&sql, &[]).await.unwrap();
+                let answer = act(&client).await;
                 drop(client);
                 driver.await.unwrap().unwrap();
-                touched
+                answer
             })
         });
         apart.join().unwrap()

@@ -135,6 +135,10 @@ impl Store for Link {
         through!(self, self.store.migrate(mode))
     }
 
+    async fn schema(&self) -> Result<Schema> {
+        through!(self, self.store.schema())
+    }
+
     async fn now(&self) -> Result<Timestamp> {
         through!(self, self.store.now())
     }

@@ -12,4 +12,5 @@ mod plain_sql;
 mod plans;
 mod speed;
 mod threads;
+mod upgrades;
 mod url;

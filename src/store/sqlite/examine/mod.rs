@@ -14,14 +14,15 @@ use super::worker::{Begin, Session, Worker};
 use crate::rules::diagnosis::facts::{DatabaseFile, Examination, Fact, Schema, Server};
 use crate::store::error::{Error, Result};
 use crate::store::examine::indexes;
+use crate::store::migrate::History;
 
 /// A larger file is not checked: that would take minutes and hold up its log.
 const CHECKED_BYTES: u64 = 1 << 30;
 /// Damage that is told.
 const DAMAGE_TOLD: u32 = 5;
 
-pub(super) async fn examine(work: &Worker, reads: &Worker) -> Result<Examination> {
-    let schema: Fact<Schema> = reads.call(Begin::Read, schema).await.into();
+pub(super) async fn examine(work: &Worker, reads: &Worker, history: History) -> Result<Examination> {
+    let schema: Fact<Schema> = reads.call(Begin::Read, move |session| schema(session, history)).await.into();
     let mut seen = Examination {
         server: Fact::Known(Server { version: format!("SQLite {}", rusqlite::version()), ..Server::default() }),
         file: file(work, reads).await?,
@@ -35,7 +36,7 @@ pub(super) async fn examine(work: &Worker, reads: &Worker) -> Result<Examination
     Ok(Examination { schema, ..seen })
 }
 
-fn schema(session: &Session<'_>) -> Result<Schema> {
+fn schema(session: &Session<'_>, history: History) -> Result<Schema> {
     let found = migrate::read(session.conn)?;
     let mut statement = session.conn.prepare(include_str!("../sql/examine_names.sql"))?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>("type")?, row.get::<_, String>("name")?)))?;
@@ -48,13 +49,13 @@ fn schema(session: &Session<'_>) -> Result<Schema> {
             tables.push(name);
         }
     }
-    let mut missing = indexes(migrate::scripts());
+    let mut missing = indexes(history.0.iter().map(|step| step.sql));
     // What an older or newer schema has is its own affair.
-    missing.retain(|index| found.version == migrate::SPEAKS && !there.contains(&index.name));
+    missing.retain(|index| found.version == history.speaks() && !there.contains(&index.name));
     Ok(Schema {
         version: found.version,
         min_compatible: found.min_compatible,
-        speaks: migrate::SPEAKS,
+        speaks: history.speaks(),
         foreign: found.version == 0 && !tables.is_empty(),
         tables,
         missing_indexes: missing,
