@@ -8,6 +8,7 @@ the page is only printed. LAYOUT_ONLY_PAGE=1 measures nothing.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ Measure = Callable[[Bench], Sample]
 
 def main() -> int:
     """Measure what is missing, write and print the page."""
+    # Who ends us ends the server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     settings.FOLDER.mkdir(parents=True, exist_ok=True)
     results = Results(settings.FOLDER / f"results-{settings.FINISHED}.json")
     if not os.environ.get("LAYOUT_ONLY_PAGE"):

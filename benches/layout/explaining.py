@@ -1,8 +1,8 @@
-"""Asks the planner what a statement cost: buffers, microseconds, nodes. Runs it in a transaction that is rolled back."""
+"""Asks what a statement cost: buffers, microseconds, nodes. Runs it in a transaction that is rolled back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from layout.statements import Statements, Value
 __all__ = ["Call", "Cost", "explain", "explained", "rolled_back"]
 
 HEAD = "explain (analyze, buffers, wal, timing off, format json) "
-Call = tuple[str, dict[str, Value]]
+Call = tuple[str, Mapping[str, Value]]
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,10 @@ def explained(db: Connection, statements: Statements, calls: Sequence[Call]) -> 
         return {name: explain(db, statements, name.partition(":")[0], given).as_dict() for name, given in calls}
 
 
-def explain(db: Connection, statements: Statements, name: str, given: dict[str, Value]) -> Cost:
+def explain(db: Connection, statements: Statements, name: str, given: Mapping[str, Value]) -> Cost:
     """Run a statement and say what it took."""
     text, values = statements.spelled(name, **given)
-    row = db.execute(HEAD + text, values).fetchone()
-    told = (row or [[{}]])[0][0]
+    told: dict[str, Any] = db.execute(HEAD + text, values).fetchall()[0][0][0]
     plan, planning = told["Plan"], told.get("Planning", {})
     return Cost(
         buffers=_buffers(plan),

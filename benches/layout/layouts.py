@@ -1,8 +1,15 @@
-"""Says which layouts are compared: whose tables, whose statements, where finished steps lie."""
+"""Says which layouts are compared: whose tables, whose statements, where finished steps lie.
+
+The rivals of today's layout were measured with the statements of their day, and stay with them: `BEFORE`.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import tarfile
 from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 from layout import settings
@@ -10,7 +17,9 @@ from layout.statements import Statements
 
 __all__ = ["Layout", "layouts"]
 
-STORE = settings.ROOT / "src" / "store" / "postgres"
+STORE = Path("src") / "store" / "postgres"
+# The last commit whose claim walked past every dead entry of its index.
+BEFORE = "f71cca4"
 OWN = Path(__file__).parent / "sql"
 LIVE = "step_tracker"
 HISTORY = "step_history"
@@ -28,8 +37,8 @@ class Layout:
     final_in: str = LIVE
     # Where a reader of all steps looks.
     all_in: str = LIVE
-    # Taken from an earlier version of the store, to see what a change brought.
-    is_before: bool = False
+    # The commit whose statements it takes; empty: what lies here.
+    commit: str = ""
 
     @property
     def is_moved(self) -> bool:
@@ -44,17 +53,28 @@ class Layout:
             **{name: {LIVE: self.all_in} for name in ("get", "search", "stats")},
         }
         own = [OWN / self.folder] if self.folder else []
-        return Statements([*own, STORE / "sql", STORE / "migrations", OWN], renamed if self.is_moved else {})
+        store = (_at(self.commit) if self.commit else settings.ROOT) / STORE
+        return Statements([*own, store / "sql", store / "migrations", OWN], renamed if self.is_moved else {})
 
 
 def layouts() -> list[Layout]:
     """Give the layouts, in the order in which they take turns."""
     every = [
-        Layout("one", "one table, partial indexes"),
-        Layout("partitioned", "a partition an hour by `step_id`", "partitioned"),
-        Layout("moved", "finished steps moved to a second table", "moved", HISTORY, BOTH),
+        Layout("before", "one table, partial indexes", commit=BEFORE),
+        Layout("one", "the same with floors"),
+        Layout("partitioned", "a partition an hour by `step_id`", "partitioned", commit=BEFORE),
+        Layout("moved", "finished steps moved to a second table", "moved", HISTORY, BOTH, commit=BEFORE),
     ]
-    before = OWN / "before"
-    if before.exists():
-        every.insert(0, Layout("before", "one table, as it was before", "before", is_before=True))
     return [layout for layout in every if not settings.LAYOUTS or layout.name in settings.LAYOUTS]
+
+
+@cache
+def _at(commit: str) -> Path:
+    """Give a folder with the store's sources as they were."""
+    folder = settings.FOLDER / "sources" / commit
+    if not folder.exists():
+        command = ["git", "archive", commit, str(STORE)]
+        packed = subprocess.run(command, cwd=settings.ROOT, capture_output=True, check=True).stdout
+        with tarfile.open(fileobj=BytesIO(packed)) as archive:
+            archive.extractall(folder, filter="data")
+    return folder

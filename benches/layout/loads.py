@@ -53,8 +53,7 @@ def loads() -> list[Load]:
 
 def database(layout: Layout, load: Load) -> str:
     """Name the database of a layout under a load; the sizes are in the name, so that none is taken for another."""
-    size = load.finished + load.pending + (load.scheduled[0] if load.scheduled else 0)
-    return f"{layout.name}_{load.name}_{size}"
+    return f"{layout.name}_{load.name}_{settings.FINISHED}_{settings.PENDING}_{settings.WORKING}"
 
 
 def prepare(server: Server, layout: Layout, load: Load, tell: Callable[[str], None]) -> None:

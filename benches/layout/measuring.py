@@ -1,4 +1,4 @@
-"""What is measured of a layout under a load. Each function takes one sample and leaves the load as it was, or says so."""
+"""What is measured of a layout under a load. A function takes one sample; where it changes the load, it says so."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def lookup(bench: Bench) -> Sample:
 
 
 def written(bench: Bench) -> Sample:
-    """Bytes of write-ahead log per step, by table and index: right after a checkpoint, and again. Adds finished steps."""
+    """Bytes of log per step, by table and index: right after a checkpoint, and again. Adds finished steps."""
     with bench.connect() as db:
         worker = Worker(db, bench.layout)
         sample: Sample = {}
@@ -175,7 +175,9 @@ def drained(bench: Bench) -> Sample:
 def sizes(bench: Bench) -> Sample:
     """Bytes of tables and indexes, partitions summed up."""
     named = f"""
-        select coalesce(i.inhparent::regclass::text, c.relname), c.relkind, sum(pg_relation_size(c.oid)), sum(c.reltuples)
+        select
+          coalesce(i.inhparent::regclass::text, c.relname), c.relkind,
+          sum(pg_relation_size(c.oid)), sum(c.reltuples)
         from pg_class c
         left join pg_inherits i on i.inhrelid = c.oid
         where c.relnamespace = '{SCHEMA}'::regnamespace and c.relkind in ('r', 'i')

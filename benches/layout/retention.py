@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from layout.measuring import HOUR_MS, Bench
 from layout.results import Sample
@@ -28,7 +29,7 @@ def retained(bench: Bench) -> Sample:
         if bench.layout.is_moved:
             for size in MOVES:
                 _end(bench, wanted // 10)
-                sample[f"move by {size}"] = _counted(db, lambda size=size: _move(bench, db, size))
+                sample[f"move by {size}"] = _counted(db, partial(_move, bench, db, size))
     return sample
 
 

@@ -8,11 +8,11 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
-from layout import settings
 from layout.layouts import Layout
 from layout.server import Connection, Server
-from layout.statements import QUEUES, TASKS, Statements, Value
+from layout.statements import QUEUES, TASKS, Value
 
 __all__ = ["Rates", "Worker", "drain", "work"]
 
@@ -75,7 +75,7 @@ class Worker:
         answers = self._transaction(calls)
         if limit:
             self._claim_id = claim_id
-            self._held = [row[0] for row in answers[-2]]
+            self._held = [cast(uuid.UUID, row[0]) for row in answers[-2]]
         return len(ended)
 
     def holds(self) -> bool:
@@ -181,7 +181,7 @@ def arguments(ids: Sequence[uuid.UUID]) -> dict[str, Value]:
         "delays": [0] * count,
         "timeouts": [None] * count,
         "unique_keys": [None] * count,
-        "tags": ['["customer-%d"]' % (n % 1000) if n % 20 == 0 else "[]" for n in range(count)],
+        "tags": [f'["customer-{n % 1000}"]' if n % 20 == 0 else "[]" for n in range(count)],
     }
 
 
