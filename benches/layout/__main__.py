@@ -21,6 +21,7 @@ from layout.measuring import Bench
 from layout.results import Results, Sample
 from layout.retention import retained
 from layout.server import Connection, Server
+from layout.wishing import wished
 from layout.working import work
 
 Measure = Callable[[Bench], Sample]
@@ -75,9 +76,10 @@ def _plan(load: Load) -> Iterator[tuple[str, int, Measure]]:
     if load.name in {"empty", "finished", "pending"}:
         yield "lookup", rounds, measuring.lookup
         yield "written", 1, measuring.written
-    yield "drained", rounds if load.name != "overdue" else 1, measuring.drained
+    yield "drained", rounds if load.name == "empty" else 1, measuring.drained
     if load.finished:
         yield "retained", 1, retained
+        yield "wished", 1, wished
 
 
 def _left(results: Results, layout: Layout, load: Load, what: str) -> bool:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 from layout import settings
-from layout.statements import Statements
+from layout.statements import Renamed, Statements
 
 __all__ = ["Layout", "layouts"]
 
@@ -45,16 +46,17 @@ class Layout:
         """Whether finished steps go to another table."""
         return self.final_in != LIVE
 
-    def statements(self) -> Statements:
-        """Give its statements."""
-        renamed = {
+    def statements(self, more: Renamed | None = None) -> Statements:
+        """Give its statements; in some, texts are put in place of others."""
+        renamed: dict[str, Mapping[str, str]] = {
             "finished": {LIVE: self.final_in},
-            "prune": {LIVE: self.final_in},
+            **{name: {LIVE: self.final_in} for name in ("prune", "task", "tag")},
             **{name: {LIVE: self.all_in} for name in ("get", "search", "stats")},
         }
         own = [OWN / self.folder] if self.folder else []
         store = (_at(self.commit) if self.commit else settings.ROOT) / STORE
-        return Statements([*own, store / "sql", store / "migrations", OWN], renamed if self.is_moved else {})
+        changes = {**(renamed if self.is_moved else {}), **(more or {})}
+        return Statements([*own, store / "sql", store / "migrations", OWN], changes)
 
 
 def layouts() -> list[Layout]:

@@ -13,8 +13,8 @@ from layout.layouts import Layout
 from layout.loads import Load, database, wait
 from layout.results import Sample
 from layout.server import Connection, Server, scalar
-from layout.statements import SCHEMA, TASKS
-from layout.working import PROMOTED, Worker, drain
+from layout.statements import SCHEMA, TASKS, Renamed
+from layout.working import PROMOTED, Worker, arguments, drain, new_ids
 
 __all__ = ["Bench", "cycle", "drained", "leader", "lookup", "sizes", "written"]
 
@@ -27,9 +27,10 @@ BATCHES = 100
 class Bench:
     """A layout under a load, on a server."""
 
-    def __init__(self, server: Server, layout: Layout, load: Load) -> None:
+    def __init__(self, server: Server, layout: Layout, load: Load, renamed: Renamed | None = None) -> None:
         self.server, self.layout, self.load = server, layout, load
         self.database = database(layout, load)
+        self.statements = layout.statements(renamed)
 
     def connect(self) -> Connection:
         """Open a connection to its database."""
@@ -37,7 +38,7 @@ class Bench:
 
     def costs(self, db: Connection, calls: list[Call], repeats: int = settings.REPEATS) -> Sample:
         """Explain calls some times, after once in vain, and give the median of each figure."""
-        statements = self.layout.statements()
+        statements = self.statements
         first = explained(db, statements, calls)
         runs = [explained(db, statements, calls) for _ in range(repeats)]
         return {
@@ -54,13 +55,20 @@ NUMBERS = [name for name, kind in Cost.__annotations__.items() if kind in {"int"
 
 
 def cycle(bench: Bench) -> Sample:
-    """Cost of what a pod's cycle sends, for all queues and for some."""
+    """Cost of what a pod's cycle sends: for all queues, for some, and where nothing waits for it; of enqueueing."""
     promote: Call = ("promote", {"limit_literal": PROMOTED})
     claim = {"claim_id": uuid.uuid4()}
+    offer = {**claim, "slots": 10, "offered_tasks": TASKS}
+    turns: list[list[Call]] = [
+        [("pod_alive", {}), promote, ("claim", claim), ("next_due", {})],
+        [promote, ("claim_in_queues", claim)],
+        [promote, ("claim:foreign tasks", {**claim, "tasks": ["other.task"]})],
+        [promote, ("claim_in_queues:quiet queue", {**claim, "only": ["quiet"]})],
+        [("hand_off:one", {**arguments(new_ids(1)), **offer}), ("enqueue:hundred", arguments(new_ids(ENQUEUED)))],
+    ]
     with bench.connect() as db:
-        every = bench.costs(db, [("pod_alive", {}), promote, ("claim", claim), ("next_due", {})])
-        some = bench.costs(db, [promote, ("claim_in_queues", claim)])
-    return {**every, "claim_in_queues": some["claim_in_queues"]}
+        costs = [bench.costs(db, calls) for calls in turns]
+    return {name: cost for turn in reversed(costs) for name, cost in turn.items()}
 
 
 def leader(bench: Bench) -> Sample:

@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 from layout.settings import CLAIM
 
-__all__ = ["POD", "QUEUES", "SCHEMA", "TASKS", "Statements", "Value"]
+__all__ = ["POD", "QUEUES", "SCHEMA", "TASKS", "Renamed", "Statements", "Value"]
 
 Value = object
+# By statement: what is put in place of what.
+Renamed = Mapping[str, Mapping[str, str]]
 
 SCHEMA = "fleet_q"
 POD = "bench-00000000"
@@ -62,6 +64,8 @@ PARAMETERS = {
     "timeouts": Parameter("bigint[]"),
     "unique_keys": Parameter("text[]"),
     "tags": Parameter("text[]"),
+    "slots": Parameter("bigint", 10),
+    "offered_tasks": Parameter("text[]", TASKS),
     "before": Parameter("uuid"),
     "queue": Parameter("text"),
     "task": Parameter("text"),
@@ -77,7 +81,7 @@ BATCHED = {"finish": {"max_crashes": Parameter("bigint[]")}}
 class Statements:
     """The statements of one layout: its own where it has one, else the first of that name in the folders."""
 
-    def __init__(self, folders: Sequence[Path], renamed: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, folders: Sequence[Path], renamed: Renamed) -> None:
         self._folders, self._renamed = folders, renamed
         self._texts: dict[str, str] = {}
 

@@ -30,6 +30,10 @@ def every(results: Results) -> Iterator[Table]:
     """Give title, text and rows of each table."""
     yield _claims(results, "claim", "Claim of 100 steps, all queues")
     yield _claims(results, "claim_in_queues", "Claim of 100 steps, four queues")
+    yield _claims(results, "claim:foreign tasks", "Claim of a pod that knows none of the tasks that wait")
+    yield _claims(results, "claim_in_queues:quiet queue", "Claim from a queue in which nothing waits")
+    yield _claims(results, "hand_off:one", "Enqueue of one step with a hand-off")
+    yield _claims(results, "enqueue:hundred", "Enqueue of 100 steps")
     yield _cycles(results)
     yield _drains(results)
     yield _statements(results, "cycle", ["promote", "next_due"], "What a cycle sends beside the claim")

@@ -14,7 +14,7 @@ from layout.layouts import Layout
 from layout.server import Connection, Server
 from layout.statements import QUEUES, TASKS, Value
 
-__all__ = ["Rates", "Worker", "drain", "work"]
+__all__ = ["BATCH", "PROMOTED", "Rates", "Worker", "arguments", "drain", "new_ids", "work"]
 
 BATCH = 500
 PROMOTED = 1000
@@ -57,7 +57,7 @@ class Worker:
 
     def enqueue(self, count: int) -> None:
         """Store new steps in one transaction."""
-        ids = [new_id() for _ in range(count)]
+        ids = new_ids(count)
         self._transaction([("enqueue", arguments(ids)), ("exists", {"step_ids": []}), ("holders", {"unique_keys": []})])
 
     def cycle(self, limit: int) -> int:
@@ -157,9 +157,13 @@ def _together(server: Server, layout: Layout, database: str, turn: Callable[[Wor
     return rates
 
 
-def new_id() -> uuid.UUID:
-    """Give a UUIDv7 of this moment."""
+def new_ids(count: int) -> list[uuid.UUID]:
+    """Give UUIDv7s of this moment."""
     moment = int(time.time() * 1000).to_bytes(6, "big")
+    return [_new_id(moment) for _ in range(count)]
+
+
+def _new_id(moment: bytes) -> uuid.UUID:
     rest = bytearray(os.urandom(10))
     rest[0], rest[2] = rest[0] & 0x0F | 0x70, rest[2] & 0x3F | 0x80
     return uuid.UUID(bytes=moment + bytes(rest))
