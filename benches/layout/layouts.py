@@ -18,7 +18,6 @@ from layout.statements import Renamed, Statements
 
 __all__ = ["Layout", "layouts"]
 
-STORE = Path("src") / "store" / "postgres"
 # The last commit whose claim walked past every dead entry of its index.
 BEFORE = "f71cca4"
 OWN = Path(__file__).parent / "sql"
@@ -54,7 +53,7 @@ class Layout:
             **{name: {LIVE: self.all_in} for name in ("get", "search", "stats")},
         }
         own = [OWN / self.folder] if self.folder else []
-        store = (_at(self.commit) if self.commit else settings.ROOT) / STORE
+        store = _at(self.commit) if self.commit else settings.STORE
         changes = {**(renamed if self.is_moved else {}), **(more or {})}
         return Statements([*own, store / "sql", store / "migrations", OWN], changes)
 
@@ -74,9 +73,10 @@ def layouts() -> list[Layout]:
 def _at(commit: str) -> Path:
     """Give a folder with the store's sources as they were."""
     folder = settings.FOLDER / "sources" / commit
+    inside = Path("src") / "store" / "postgres"
     if not folder.exists():
-        command = ["git", "archive", commit, str(STORE)]
+        command = ["git", "archive", commit, str(inside)]
         packed = subprocess.run(command, cwd=settings.ROOT, capture_output=True, check=True).stdout
         with tarfile.open(fileobj=BytesIO(packed)) as archive:
             archive.extractall(folder, filter="data")
-    return folder
+    return folder / inside

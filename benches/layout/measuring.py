@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from layout import settings
 from layout.explaining import Call, Cost, explained
+from layout.floors import MARGIN_MS, Floors
 from layout.layouts import Layout
 from layout.loads import Load, database, wait
 from layout.results import Sample
 from layout.server import Connection, Server, scalar
-from layout.statements import SCHEMA, TASKS, Renamed
+from layout.statements import NEVER, POD, QUEUES, SCHEMA, TASKS, Renamed
 from layout.working import PROMOTED, Worker, arguments, drain, new_ids
 
 __all__ = ["Bench", "cycle", "drained", "leader", "lookup", "sizes", "written"]
@@ -21,6 +22,8 @@ __all__ = ["Bench", "cycle", "drained", "leader", "lookup", "sizes", "written"]
 HOUR_MS = 3_600_000
 PAGE_ROWS = 50
 ENQUEUED = 100
+# As when it is time for a full look.
+UNTRUSTED = {"trusted_until": NEVER}
 BATCHES = 100
 
 
@@ -55,36 +58,55 @@ NUMBERS = [name for name, kind in Cost.__annotations__.items() if kind in {"int"
 
 
 def cycle(bench: Bench) -> Sample:
-    """Cost of what a pod's cycle sends: for all queues, for some, and where nothing waits for it; of enqueueing."""
-    promote: Call = ("promote", {"limit_literal": PROMOTED})
-    claim = {"claim_id": uuid.uuid4()}
-    offer = {**claim, "slots": 10, "offered_tasks": TASKS}
-    turns: list[list[Call]] = [
-        [("pod_alive", {}), promote, ("claim", claim), ("next_due", {})],
-        [promote, ("claim_in_queues", claim)],
-        [promote, ("claim:foreign tasks", {**claim, "tasks": ["other.task"]})],
-        [promote, ("claim_in_queues:quiet queue", {**claim, "only": ["quiet"]})],
-        [("hand_off:one", {**arguments(new_ids(1)), **offer}), ("enqueue:hundred", arguments(new_ids(ENQUEUED)))],
-    ]
+    """Cost of what a pod's cycle sends: for all queues, for some, and where nothing waits for it; of enqueueing.
+
+    Where the layout knows floors, a pod believes them as they are, but for the full look it takes now and then.
+    """
     with bench.connect() as db:
+        floors = believed(db)
+        every, some = floors.given(), floors.given(QUEUES[:4])
+        claim = {"claim_id": uuid.uuid4(), **every}
+        offer = {**arguments(new_ids(1)), **floors.given(QUEUES[:1]), "claim_id": uuid.uuid4()}
+        promote: Call = ("promote", {"limit_literal": PROMOTED, **every})
+        turns: list[list[Call]] = [
+            [("pod_alive", {}), promote, ("claim", claim), ("next_due", every)],
+            [promote, ("claim:full look", {**claim, **UNTRUSTED})],
+            [promote, ("claim_in_queues", {**claim, **some})],
+            [promote, ("claim:foreign tasks", {**claim, "tasks": ["other.task"]})],
+            [promote, ("claim_in_queues:quiet queue", {**claim, "only": ["quiet"], **floors.given(["quiet"])})],
+            [("hand_off:one", offer), ("enqueue:hundred", arguments(new_ids(ENQUEUED)))],
+        ]
+        if bench.statements.has("fronts"):
+            turns[0].append(("fronts", floors.asked()))
         costs = [bench.costs(db, calls) for calls in turns]
     return {name: cost for turn in reversed(costs) for name, cost in turn.items()}
 
 
+def believed(db: Connection) -> Floors:
+    """Give the floors that a pod has which keeps up."""
+    fronts = f"select priority, min(created_ts) from {SCHEMA}.step_tracker where status = 'pending' group by 1"
+    due = scalar(db, f"select min(available_ts) from {SCHEMA}.step_tracker where status = 'scheduled'")
+    now = int(time.time() * 1000)
+    since = {int(priority): min(int(front), now - MARGIN_MS) for priority, front in db.execute(fronts)}
+    return Floors(since, min(due or now, now - MARGIN_MS), 0, 2**61)
+
+
 def leader(bench: Bench) -> Sample:
     """Cost of a leader's pass and of reconciliation: with nothing to do, and a batch to prune."""
-    expired = {"keep_completed_ms": 12 * HOUR_MS, "keep_failed_ms": 12 * HOUR_MS, "limit_literal": 1000}
-    calls: list[Call] = [
-        ("mine", {}),
-        ("cancel_requested", {}),
-        ("suspect_waits", {}),
-        ("recover", {"limit_literal": 1000}),
-        ("prune", {"limit_literal": 1000}),
-        ("prune:expired", expired),
-        ("prune_pods", {}),
-        ("claim_suspect", {"claim_id": uuid.uuid4(), "limit_literal": 1}),
-    ]
+    keep = {"keep_completed_ms": 12 * HOUR_MS, "keep_failed_ms": 12 * HOUR_MS, "limit_literal": 1000}
+    oldest = f"select min(claimed_ts) from {SCHEMA}.step_tracker where status = 'claimed' and claimed_by = '{POD}'"
     with bench.connect() as db:
+        trusted = {"trusted_from": 0, "trusted_until": 2**61, "floor": scalar(db, oldest)}
+        calls: list[Call] = [
+            ("mine", trusted),
+            ("cancel_requested", trusted),
+            ("suspect_waits", {}),
+            ("recover", {"limit_literal": 1000}),
+            ("prune", {"limit_literal": 1000}),
+            ("prune:expired", keep),
+            ("prune_pods", {}),
+            ("claim_suspect", {"claim_id": uuid.uuid4(), "limit_literal": 1, **believed(db).given()}),
+        ]
         if bench.layout.is_moved:
             calls.append(("move", {"limit_literal": 1000}))
         return bench.costs(db, calls, 3)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from layout.settings import CLAIM
 
-__all__ = ["POD", "QUEUES", "SCHEMA", "TASKS", "Renamed", "Statements", "Value"]
+__all__ = ["NEVER", "POD", "QUEUES", "SCHEMA", "TASKS", "Renamed", "Statements", "Value"]
 
 Value = object
 # By statement: what is put in place of what.
@@ -25,6 +25,8 @@ TASKS = [f"app.task_{n:02}" for n in range(20)]
 QUEUES = [f"queue_{n}" for n in range(8)]
 NAME = re.compile(r"(?<!:):([a-z][a-z0-9_]*)")
 DAY_MS = 86_400_000
+# Before every timestamp; the floor of who has seen nothing yet.
+NEVER = -(2**61)
 
 
 class Parameter(NamedTuple):
@@ -71,9 +73,22 @@ PARAMETERS = {
     "task": Parameter("text"),
     "states": Parameter("text[]"),
     "tag": Parameter("text"),
+    "below": Parameter("bigint[]", [2**31]),
+    "at": Parameter("bigint[]", [-(2**31) - 1]),
+    "since": Parameter("bigint[]", [NEVER]),
+    "span_queues": Parameter("text[]", []),
+    "trusted_from": Parameter("bigint", 0),
+    "trusted_until": Parameter("bigint", NEVER),
+    "due_floor": Parameter("bigint", NEVER),
+    "floor": Parameter("bigint", NEVER),
+    "completed_floor": Parameter("bigint", NEVER),
+    "failed_floor": Parameter("bigint", NEVER),
+    "cancelled_floor": Parameter("bigint", NEVER),
     "statement_timeout": Parameter("text", "10000ms"),
     "idle_timeout": Parameter("text", "10000ms"),
 }
+# Numbers that stand in the text.
+LITERALS = {"looked_at_literal": 10_000}
 # The same name means a list where the statement takes a batch.
 BATCHED = {"finish": {"max_crashes": Parameter("bigint[]")}}
 
@@ -111,7 +126,7 @@ class Statements:
         def place(found: re.Match[str]) -> str:
             parameter = found[1]
             if parameter.endswith("_literal"):
-                return str(given.get(parameter, CLAIM))
+                return str(given.get(parameter, LITERALS.get(parameter, CLAIM)))
             known = BATCHED.get(name, {}).get(parameter) or PARAMETERS.get(parameter)
             if known is None:
                 raise KeyError(f"{name}.sql asks for :{parameter}: add it to PARAMETERS in {__file__}")

@@ -29,6 +29,7 @@ LEADER = [
 def every(results: Results) -> Iterator[Table]:
     """Give title, text and rows of each table."""
     yield _claims(results, "claim", "Claim of 100 steps, all queues")
+    yield _claims(results, "claim:full look", "The same when it is time for a full look")
     yield _claims(results, "claim_in_queues", "Claim of 100 steps, four queues")
     yield _claims(results, "claim:foreign tasks", "Claim of a pod that knows none of the tasks that wait")
     yield _claims(results, "claim_in_queues:quiet queue", "Claim from a queue in which nothing waits")

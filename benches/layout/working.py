@@ -8,14 +8,16 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
+from layout.floors import Floors, Seen
 from layout.layouts import Layout
 from layout.server import Connection, Server
 from layout.statements import QUEUES, TASKS, Value
 
 __all__ = ["BATCH", "PROMOTED", "Rates", "Worker", "arguments", "drain", "new_ids", "work"]
 
+Rows = list[tuple[Any, ...]]
 BATCH = 500
 PROMOTED = 1000
 WINDOW_S = 2.0
@@ -54,6 +56,7 @@ class Worker:
         self._db, self._statements = db, layout.statements()
         self._held: list[uuid.UUID] = []
         self._claim_id = uuid.uuid4()
+        self.floors = Floors()
 
     def enqueue(self, count: int) -> None:
         """Store new steps in one transaction."""
@@ -69,14 +72,25 @@ class Worker:
         claim_id = uuid.uuid4()
         claim = {"claim_id": claim_id, "limit_literal": limit, "call_limit": limit}
         calls.append(("pod_alive", {}))
+        floors = self.floors.given()
         if limit:
-            calls += [("promote", {"limit_literal": PROMOTED}), ("claim", claim)]
-        calls.append(("next_due", {}))
+            calls += [("promote", {**floors, "limit_literal": PROMOTED}), ("claim", {**floors, **claim})]
+        asks = bool(limit) and self._statements.has("fronts") and self.floors.asks()
+        calls += [("fronts", self.floors.asked())] if asks else []
+        calls.append(("next_due", floors))
         answers = self._transaction(calls)
         if limit:
             self._claim_id = claim_id
-            self._held = [cast(uuid.UUID, row[0]) for row in answers[-2]]
+            claimed, fronts = (answers[-3], answers[-2]) if asks else (answers[-2], [])
+            self._held = [cast(uuid.UUID, row[0]) for row in claimed]
+            self._learn(claimed, fronts, answers[-1][0])
         return len(ended)
+
+    def _learn(self, claimed: Rows, fronts: Rows, due: tuple[Any, ...]) -> None:
+        """Raise the floors, where the layout knows them: only then `next_due` tells more than one thing."""
+        if len(due) > 1:
+            _, front, now, spent_ms = due
+            self.floors.learn(Seen([row[1] for row in fronts], front, now, spent_ms, [row[3] for row in claimed]))
 
     def holds(self) -> bool:
         """Say whether there are claims to finish."""
@@ -87,7 +101,7 @@ class Worker:
         text, values = self._statements.spelled("move", limit_literal=limit)
         return self._db.execute(text, values).rowcount
 
-    def _transaction(self, calls: Sequence[tuple[str, dict[str, Value]]]) -> list[list[tuple[Value, ...]]]:
+    def _transaction(self, calls: Sequence[tuple[str, dict[str, Value]]]) -> list[Rows]:
         """Send all before the first answer is read, as the store does."""
         spelled = [self._statements.spelled(name, **given) for name, given in [("limits", {}), *calls]]
         with self._db.pipeline(), self._db.transaction():

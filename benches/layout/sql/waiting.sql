@@ -9,11 +9,11 @@ select
   case when :to_s_literal = 0 then 'pending' else 'scheduled' end,
   case when n % 50 = 1 then 9 when n % 10 = 2 then 5 else 0 end,
   convert_to('{"args":[' || n || '],"kwargs":{"customer":"' || md5(cast(n as text)) || '","note":"' || repeat(md5(cast(n as text)), 2) || '"},"metadata":{}}', 'UTF8'),
-  moment + n / 100,
+  moment + n / 1000,
   moment + cast(1000 * (:from_s_literal + (:to_s_literal - :from_s_literal) * ((n * 7919) % :count_literal) / :count_literal) as bigint),
-  moment + n / 100,
+  moment + n / 1000,
   case when n % 20 = 0 then jsonb_build_array('customer-' || (n / 20) % 1000) else '[]' end
 from generate_series(cast(1 as bigint), :count_literal) as n
 cross join (
-  select cast(extract(epoch from now()) * 1000 as bigint) - :count_literal / 100 as moment
+  select cast(extract(epoch from now()) * 1000 as bigint) - :count_literal / 1000 as moment
 ) as at;
