@@ -1,8 +1,9 @@
 """`make bench-layout`: measures layouts of STEP_TRACKER on Postgres under loads, and writes the page.
 
 The layouts take turns, so that what else the machine does hits all alike. What was measured is kept in
-LAYOUT_FOLDER, so that a run that was broken off goes on where it was. With LAYOUT_FINISHED below ten million
-the page is only printed. LAYOUT_ONLY_PAGE=1 measures nothing.
+LAYOUT_FOLDER, so that a run that was broken off goes on where it was. LAYOUT_QUICK=1 takes a part of everything;
+with fewer rows than the full form the page is only printed. LAYOUT_ONLY_PAGE=1 measures nothing.
+LAYOUT_LAYOUTS and LAYOUT_LOADS pick some by name; the other sizes are in `settings`.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def _plan(load: Load) -> Iterator[tuple[str, int, Measure]]:
     if load.name in {"empty", "finished", "pending"}:
         yield "lookup", rounds, measuring.lookup
         yield "written", 1, measuring.written
-    yield "drained", rounds if load.name == "empty" else 1, measuring.drained
+    yield "drained", rounds if load.name == "empty" else settings.DRAINS, measuring.drained
     if load.finished:
         yield "retained", 1, retained
         yield "wished", 1, wished
