@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from layout import measuring, page, settings
@@ -54,8 +55,8 @@ def _measure(server: Server, results: Results, load: Load) -> None:
     missing = [layout for layout in layouts() if any(_left(results, layout, load, what) for what, *_ in _plan(load))]
     if not missing:
         return
-    for layout in missing:
-        prepare(server, layout, load, _tell)
+    with ThreadPoolExecutor(len(missing)) as pool:
+        list(pool.map(lambda layout: prepare(server, layout, load, _tell), missing))
     with _held(server, results, load, missing):
         for what, times, measure in _plan(load):
             for turn in range(times):
