@@ -52,16 +52,17 @@ def main() -> int:
 
 def _measure(server: Server, results: Results, load: Load) -> None:
     """Measure all layouts under a load, by turns."""
-    missing = [layout for layout in layouts() if any(_left(results, layout, load, what) for what, *_ in _plan(load))]
+    plan = list(_plan(load))
+    missing = [one for one in layouts() if any(_left(results, one, load, what, times - 1) for what, times, _ in plan)]
     if not missing:
         return
     with ThreadPoolExecutor(len(missing)) as pool:
         list(pool.map(lambda layout: prepare(server, layout, load, _tell), missing))
     with _held(server, results, load, missing):
-        for what, times, measure in _plan(load):
+        for what, times, measure in plan:
             for turn in range(times):
                 for layout in missing:
-                    if results.count(layout.name, load.name, what) <= turn:
+                    if _left(results, layout, load, what, turn):
                         _tell(f"{load.name}, {what} {turn + 1}/{times}, {layout.name}")
                         results.add(layout.name, load.name, what, measure(Bench(server, layout, load)))
     if load.worked:
@@ -76,7 +77,7 @@ def _plan(load: Load) -> Iterator[tuple[str, int, Measure]]:
     yield "cycle", rounds, measuring.cycle
     yield "leader", rounds, measuring.leader
     if load.name in {"empty", "finished", "pending"}:
-        yield "lookup", rounds, measuring.lookup
+        yield "lookup", 1, measuring.lookup
         yield "written", 1, measuring.written
     yield "drained", rounds if load.name == "empty" else settings.DRAINS, measuring.drained
     if load.finished:
@@ -84,9 +85,9 @@ def _plan(load: Load) -> Iterator[tuple[str, int, Measure]]:
         yield "wished", 1, wished
 
 
-def _left(results: Results, layout: Layout, load: Load, what: str) -> bool:
-    times = next(times for name, times, _ in _plan(load) if name == what)
-    return results.count(layout.name, load.name, what) < times
+def _left(results: Results, layout: Layout, load: Load, what: str, turn: int) -> bool:
+    """Say whether it is this layout's turn; the wished indexes are tried on the store's own tables alone."""
+    return results.count(layout.name, load.name, what) <= turn and not (what == "wished" and layout.folder)
 
 
 @contextmanager
