@@ -39,9 +39,12 @@ class Floors:
     """The floor of each priority, and until when they are believed."""
 
     since: dict[int, int] = field(default_factory=dict[int, int])
-    due: int = NEVER
     trusted_from: int = 0
     trusted_until: int = NEVER
+    # The same for steps that are scheduled, by when they are due.
+    due: int = NEVER
+    due_from: int = 0
+    due_until: int = NEVER
     steps: int = 0
     claims: int = CLAIMS_PER_LOOK
 
@@ -73,10 +76,17 @@ class Floors:
         }
 
     def _trusted(self) -> dict[str, Value]:
-        return {"trusted_from": self.trusted_from, "trusted_until": self.trusted_until, "due_floor": self.due}
+        return {
+            "trusted_from": self.trusted_from,
+            "trusted_until": self.trusted_until,
+            "due_floor": self.due,
+            "due_from": self.due_from,
+            "due_until": self.due_until,
+        }
 
     def learn(self, seen: Seen) -> None:
         """Learn from a cycle that was committed."""
+        self._learn_due(seen)
         full = not self.trusted_from <= seen.now <= self.trusted_until
         asked = bool(seen.fronts) or not self.since
         latest = seen.now - MARGIN_MS
@@ -85,15 +95,28 @@ class Floors:
             new = latest if front is None else min(front, latest)
             return new if full else max(new, old)
 
-        self.due = raised(self.due, seen.due)
         for (priority, since), front in zip(list(self.since.items()), seen.fronts, strict=False):
             self.since[priority] = raised(since, front)
         self.trusted_from = latest
         if full and asked:
-            self.trusted_until = seen.now + max(FULL_LOOK_MS, seen.spent_ms * FULL_LOOK_SHARE)
+            self.trusted_until = seen.now + _pause_ms(seen)
         if asked:
             self.steps, self.claims = 0, 0
         self.steps += len(seen.claimed)
         self.claims = CLAIMS_PER_LOOK if full and not asked else self.claims + 1
         for priority in seen.claimed:
             self.since.setdefault(priority, NEVER)
+
+    def _learn_due(self, seen: Seen) -> None:
+        latest = seen.now - MARGIN_MS
+        front = latest if seen.due is None else min(seen.due, latest)
+        if self.due_from <= seen.now <= self.due_until:
+            self.due = max(self.due, front)
+        else:
+            self.due, self.due_until = front, seen.now + _pause_ms(seen)
+        self.due_from = latest
+
+
+def _pause_ms(seen: Seen) -> int:
+    """Say how long after a full look none is needed."""
+    return max(FULL_LOOK_MS, seen.spent_ms * FULL_LOOK_SHARE)

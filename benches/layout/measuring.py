@@ -15,15 +15,17 @@ from layout.loads import Load, database, wait
 from layout.results import Sample
 from layout.server import Connection, Server, scalar
 from layout.statements import NEVER, POD, QUEUES, SCHEMA, TASKS, Renamed
-from layout.working import PROMOTED, Worker, arguments, drain, new_ids
+from layout.working import Worker, arguments, drain, new_ids, promoted
 
 __all__ = ["Bench", "cycle", "drained", "leader", "lookup", "sizes", "written"]
 
 HOUR_MS = 3_600_000
+# Claims that are older are known by name.
+HELD_MARGIN_MS = 60_000
 PAGE_ROWS = 50
 ENQUEUED = 100
 # As when it is time for a full look.
-UNTRUSTED = {"trusted_until": NEVER}
+UNTRUSTED = {"trusted_until": NEVER, "due_until": NEVER}
 BATCHES = 100
 
 
@@ -67,7 +69,7 @@ def cycle(bench: Bench) -> Sample:
         every, some = floors.given(), floors.given(QUEUES[:4])
         claim = {"claim_id": uuid.uuid4(), **every}
         offer = {**arguments(new_ids(1)), **floors.given(QUEUES[:1]), "claim_id": uuid.uuid4()}
-        promote: Call = ("promote", {"limit_literal": PROMOTED, **every})
+        promote: Call = ("promote", {"limit_literal": promoted(bench.statements, settings.CLAIM), **every})
         turns: list[list[Call]] = [
             [("pod_alive", {}), promote, ("claim", claim), ("next_due", every)],
             [promote, ("claim:full look", {**claim, **UNTRUSTED})],
@@ -88,21 +90,23 @@ def believed(db: Connection) -> Floors:
     due = scalar(db, f"select min(available_ts) from {SCHEMA}.step_tracker where status = 'scheduled'")
     now = int(time.time() * 1000)
     since = {int(priority): min(int(front), now - MARGIN_MS) for priority, front in db.execute(fronts)}
-    return Floors(since, min(due or now, now - MARGIN_MS), 0, 2**61)
+    return Floors(since, 0, 2**61, min(due or now, now - MARGIN_MS), 0, 2**61)
 
 
 def leader(bench: Bench) -> Sample:
     """Cost of a leader's pass and of reconciliation: with nothing to do, and a batch to prune."""
     keep = {"keep_completed_ms": 12 * HOUR_MS, "keep_failed_ms": 12 * HOUR_MS, "limit_literal": 1000}
-    oldest = f"select min(claimed_ts) from {SCHEMA}.step_tracker where status = 'claimed' and claimed_by = '{POD}'"
+    held = f"select step_id, claimed_ts from {SCHEMA}.step_tracker where status = 'claimed' and claimed_by = '{POD}'"
+    floor = int(time.time() * 1000) - HELD_MARGIN_MS
     with bench.connect() as db:
-        trusted = {"trusted_from": 0, "trusted_until": 2**61, "floor": scalar(db, oldest)}
+        older = [step for step, claimed in db.execute(held) if claimed < floor]
+        trusted = {"trusted_from": 0, "trusted_until": 2**61, "floor": floor, "older": older}
         calls: list[Call] = [
             ("mine", trusted),
             ("cancel_requested", trusted),
             ("suspect_waits", {}),
             ("recover", {"limit_literal": 1000}),
-            ("prune", {"limit_literal": 1000}),
+            ("prune", {**keep, "keep_completed_ms": 48 * HOUR_MS, "keep_failed_ms": 48 * HOUR_MS}),
             ("prune:expired", keep),
             ("prune_pods", {}),
             ("claim_suspect", {"claim_id": uuid.uuid4(), "limit_literal": 1, **believed(db).given()}),

@@ -80,6 +80,9 @@ PARAMETERS = {
     "trusted_from": Parameter("bigint", 0),
     "trusted_until": Parameter("bigint", NEVER),
     "due_floor": Parameter("bigint", NEVER),
+    "due_from": Parameter("bigint", 0),
+    "due_until": Parameter("bigint", NEVER),
+    "older": Parameter("uuid[]", []),
     "floor": Parameter("bigint", NEVER),
     "completed_floor": Parameter("bigint", NEVER),
     "failed_floor": Parameter("bigint", NEVER),
@@ -88,7 +91,7 @@ PARAMETERS = {
     "idle_timeout": Parameter("text", "10000ms"),
 }
 # Numbers that stand in the text.
-LITERALS = {"looked_at_literal": 10_000}
+LITERALS = {"looked_at_literal": 3000, "candidates_literal": 4 * CLAIM}
 # The same name means a list where the statement takes a batch.
 BATCHED = {"finish": {"max_crashes": Parameter("bigint[]")}}
 

@@ -13,13 +13,13 @@ from typing import Any, cast
 from layout.floors import Floors, Seen
 from layout.layouts import Layout
 from layout.server import Connection, Server
-from layout.statements import QUEUES, TASKS, Value
+from layout.statements import QUEUES, TASKS, Statements, Value
 
-__all__ = ["BATCH", "PROMOTED", "Rates", "Worker", "arguments", "drain", "new_ids", "work"]
+__all__ = ["BATCH", "Rates", "Worker", "arguments", "drain", "new_ids", "promoted", "work"]
 
 Rows = list[tuple[Any, ...]]
 BATCH = 500
-PROMOTED = 1000
+CANDIDATES = 4
 WINDOW_S = 2.0
 WORKERS = 2
 
@@ -70,11 +70,19 @@ class Worker:
         if ended:
             calls += [("finish", outcomes(ended, self._claim_id)), ("standing", {"step_ids": ended})]
         claim_id = uuid.uuid4()
-        claim = {"claim_id": claim_id, "limit_literal": limit, "call_limit": limit}
+        claim: dict[str, Value] = {
+            "claim_id": claim_id,
+            "limit_literal": limit,
+            "call_limit": limit,
+            "candidates_literal": CANDIDATES * limit,
+        }
         calls.append(("pod_alive", {}))
         floors = self.floors.given()
         if limit:
-            calls += [("promote", {**floors, "limit_literal": PROMOTED}), ("claim", {**floors, **claim})]
+            calls += [
+                ("promote", {**floors, "limit_literal": promoted(self._statements, limit)}),
+                ("claim", {**floors, **claim}),
+            ]
         asks = bool(limit) and self._statements.has("fronts") and self.floors.asks()
         calls += [("fronts", self.floors.asked())] if asks else []
         calls.append(("next_due", floors))
@@ -169,6 +177,11 @@ def _together(server: Server, layout: Layout, database: str, turn: Callable[[Wor
     if failures:
         raise failures[0]
     return rates
+
+
+def promoted(statements: Statements, limit: int) -> int:
+    """Say how many due steps are made pending before a claim; without floors it was always the most."""
+    return min(1000, max(100, 2 * limit)) if statements.has("fronts") else 1000
 
 
 def new_ids(count: int) -> list[uuid.UUID]:
