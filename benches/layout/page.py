@@ -29,6 +29,8 @@ READING = """
 - In every load {working:,} steps are pending and {claimed:,} claimed by eleven living pods, beside what it names.
   Tasks, queues and priorities are mixed: 20 tasks, 8 queues, three priorities.
 - A **cycle** is what a pod sends when it wants work: `pod_alive`, `promote`, `claim`, `next_due`.
+- Each run is rolled back. What it wrote stays as dead versions, so a repetition reads a little more, and hints that
+  the first run set are there for it.
 - **An old snapshot** is a repeatable-read transaction that has read the table before the steps were worked.
   **An old transaction** has written, and reads nothing. Both stay open while {worked:,} steps are enqueued, claimed
   and finished, for at least {hold} s, through a `vacuum`, and during all that is measured.

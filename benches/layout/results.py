@@ -61,6 +61,10 @@ class Results:
         found = list(_found(self.samples(layout, load, what), path))
         return statistics.median(found) if found else None
 
+    def first(self, layout: str, load: str, what: str, *path: str) -> float | None:
+        """Give a figure of the first sample that has it: before any repetition left its traces."""
+        return next(_found(self.samples(layout, load, what), path), None)
+
     def span(self, what: str) -> tuple[float, float] | None:
         """Give the least and the greatest load average during these measurements."""
         averages = [

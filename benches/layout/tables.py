@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from layout.layouts import Layout, layouts
 from layout.loads import CLAIMED, Load, loads
-from layout.results import Results
+from layout.results import Results, Sample
+from layout.wishing import WISHES
 from layout.working import BATCH
 
 __all__ = ["BATCH", "CLAIMED", "every", "table"]
@@ -40,6 +41,7 @@ def every(results: Results) -> Iterator[Table]:
     yield _statements(results, "cycle", ["promote", "next_due"], "What a cycle sends beside the claim")
     yield _statements(results, "leader", LEADER, "What the leader and reconciliation send")
     yield _lookups(results)
+    yield from _wishes(results)
     yield from _logs(results)
     yield _retention(results)
     yield _sizes(results)
@@ -62,12 +64,16 @@ def _claims(results: Results, name: str, title: str) -> Table:
     for load in under:
         cells = [load.title]
         for layout in having:
-            buffers = results.median(layout.name, load.name, "cycle", name, "buffers")
-            empty = results.median(layout.name, "empty", "cycle", name, "buffers")
+            first = results.first(layout.name, load.name, "cycle", name, "first_buffers")
+            empty = results.first(layout.name, "empty", "cycle", name, "first_buffers")
+            again = results.median(layout.name, load.name, "cycle", name, "buffers")
             us = results.median(layout.name, load.name, "cycle", name, "execution_us")
-            cells.append(f"{_number(buffers)} ({_ratio(buffers, empty)}); {_us(us)}")
+            cells.append(f"{_number(first)} ({_ratio(first, empty)}), {_number(again)}; {_us(us)}")
         rows.append(cells)
-    text = "Buffers (as a multiple of the same layout when empty); execution time, planning apart."
+    text = (
+        "Buffers when it ran first (as a multiple of the same layout when empty), and when it was repeated; "
+        "execution time, planning apart."
+    )
     return title, text, table(["load", *(layout.name for layout in having)], rows)
 
 
@@ -128,6 +134,28 @@ def _statements(results: Results, what: str, names: Sequence[str], title: str) -
                 )
             rows.append([f"{load.title}, {layout.name}", *costs])
     return title, "Buffers; execution time.", table(["load, layout", *(f"`{name}`" for name in names)], rows)
+
+
+def _wishes(results: Results) -> Iterator[Table]:
+    """Give what the indexes that lookups lack would cost and bring, by layout and load."""
+    having, under = _measured(results, "wished")
+    for load in under:
+        for layout in having:
+            for sample in results.samples(layout.name, load.name, "wished")[:1]:
+                rows = [["`" + name + "`", *_wish(sample, name)] for name in WISHES.values()]
+                rows += [
+                    [name, f"{_number(one['buffers'])} buffers; {_us(one['execution_us'])}", ", ".join(one["nodes"])]
+                    for name, one in sample["lookup"].items()
+                    if "task" in name or "tag" in name
+                ]
+                title = f"With indexes by task and by tag: {layout.name}, {load.title}"
+                yield title, "", table(["index or lookup", "cost", ""], rows)
+
+
+def _wish(sample: Sample, name: str) -> list[str]:
+    parts = [sample["written"][f"{part} warm"]["records"].get(name, 0) for part in ("enqueue", "claim and finish")]
+    made = f"{sample[name]['bytes'] / 2**20:,.0f} MiB, made in {sample[name]['seconds']:.0f} s"
+    return [f"{sum(parts):,.0f} bytes of log per step", made]
 
 
 def _lookups(results: Results) -> Table:

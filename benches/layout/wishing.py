@@ -7,7 +7,7 @@ import time
 from layout.measuring import Bench, lookup, sizes, written
 from layout.results import Sample
 
-__all__ = ["wished"]
+__all__ = ["WISHES", "wished"]
 
 WISHES = {"task": "step_by_task", "tag": "step_by_tag"}
 # Without it the planner does not see that a partial index holds all it looks for.
