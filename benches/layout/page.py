@@ -21,7 +21,8 @@ What the ways to lay out the queue's table cost under the loads that make queues
 The statements are the store's own, with the values a pod sends, each planned anew as the store has it planned.
 Buffers are 8 KiB pages touched, in memory or not, as `explain (analyze, buffers)` counts them for the whole statement.
 Buffers and bytes of write-ahead log hardly vary; microseconds do, for other work shared the two cores.
-Layouts took turns, so that this hit all alike; each figure is a median of {repeats}.
+Layouts took turns, so that this hit all alike; each figure is a median, of {repeats} where a load is quick to measure.
+A dash is what was not measured.
 """
 
 READING = """

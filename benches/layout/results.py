@@ -11,6 +11,7 @@ from typing import Any
 
 import machine
 from layout.server import Server, scalar
+from layout.settings import SERVER
 
 __all__ = ["Results", "Sample"]
 
@@ -28,12 +29,15 @@ class Results:
 
     def describe(self, server: Server) -> None:
         """Note where and on what it is measured."""
-        asked = "select name, setting || coalesce(unit, '') from pg_settings where source in ('configuration file')"
         with server.connect("postgres") as db:
+            named = {
+                name: scalar(db, f"show {name}") for name in (*SERVER, "fsync", "synchronous_commit", "autovacuum")
+            }
             self.facts = {
                 **machine.facts(server.data),
-                "Postgres": str(scalar(db, "select version()")),
-                "settings": ", ".join(f"{name}={value}" for name, value in db.execute(asked + " order by 1")),
+                "Postgres": str(scalar(db, "select version()")).partition(" (")[0],
+                "settings": ", ".join(f"{name}={value}" for name, value in named.items())
+                + "; else as initdb leaves it",
             }
         self._store()
 

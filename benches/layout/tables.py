@@ -68,7 +68,7 @@ def _claims(results: Results, name: str, title: str) -> Table:
             empty = results.first(layout.name, "empty", "cycle", name, "first_buffers")
             again = results.median(layout.name, load.name, "cycle", name, "buffers")
             us = results.median(layout.name, load.name, "cycle", name, "execution_us")
-            cells.append(f"{_number(first)} ({_ratio(first, empty)}), {_number(again)}; {_us(us)}")
+            cells.append(f"{_number(first)} ({_ratio(first, empty)}), {_number(again)}; {_us(us)}" if us else "–")
         rows.append(cells)
     text = (
         "Buffers when it ran first (as a multiple of the same layout when empty), and when it was repeated; "
@@ -80,21 +80,17 @@ def _claims(results: Results, name: str, title: str) -> Table:
 def _cycles(results: Results) -> Table:
     having, under = _measured(results, "cycle")
 
-    def total(layout: Layout, load: Load, *figures: str) -> float | None:
+    def total(layout: Layout, load: Load, *figures: str) -> float:
         found = [results.median(layout.name, load.name, "cycle", name, figure) for name in CYCLE for figure in figures]
-        return sum(one for one in found if one is not None) if any(one is not None for one in found) else None
+        return sum(one for one in found if one is not None)
 
-    rows = [
-        [
-            load.title,
-            *(
-                f"{_number(total(layout, load, 'buffers', 'planning_buffers'))}; "
-                f"{_us(total(layout, load, 'execution_us'))} + {_us(total(layout, load, 'planning_us'))}"
-                for layout in having
-            ),
-        ]
-        for load in under
-    ]
+    def cell(layout: Layout, load: Load) -> str:
+        if not results.count(layout.name, load.name, "cycle"):
+            return "–"
+        buffers = total(layout, load, "buffers", "planning_buffers")
+        return f"{_number(buffers)}; {_us(total(layout, load, 'execution_us'))} + {_us(total(layout, load, 'planning_us'))}"
+
+    rows = [[load.title, *(cell(layout, load) for layout in having)] for load in under]
     text = "Buffers with those of planning; execution + planning."
     return "A whole cycle of 100 steps", text, table(["load", *(layout.name for layout in having)], rows)
 
@@ -110,7 +106,7 @@ def _drains(results: Results) -> Table:
             last = results.median(layout.name, load.name, "drained", "last_quarter")
             worked = results.median(layout.name, load.name, "worked", "per_s")
             before = f"; before it {_number(worked)}" if worked else ""
-            cells.append(f"{_number(rate)} ({_number(first)} → {_number(last)}){before}")
+            cells.append(f"{_number(rate)} ({_number(first)} → {_number(last)}){before}" if rate else "–")
         rows.append(cells)
     text = (
         "Claimed and finished per second, in brackets in the first and in the last quarter of the time; "
@@ -233,7 +229,9 @@ def _sizes(results: Results) -> Table:
     rows = []
     for load in under:
         for layout in having:
-            sample = next(iter(results.samples(layout.name, load.name, "sizes")), {})
+            sample = next(iter(results.samples(layout.name, load.name, "sizes")), None)
+            if sample is None:
+                continue
             parts = {name: one["bytes"] for name, one in sample.items() if name != "load_average"}
             large = sorted(((size, name) for name, size in parts.items() if size >= 2**20), reverse=True)
             named = ", ".join(f"`{name}` {size / 2**20:,.0f}" for size, name in large)
@@ -246,7 +244,10 @@ def _number(value: float | None) -> str:
 
 
 def _ratio(value: float | None, base: float | None) -> str:
-    return "–" if value is None or not base else f"{value / base:.2f}×"
+    if value is None or not base:
+        return "–"
+    times = value / base
+    return f"{times:.2f}×" if times < 100 else f"{times:,.0f}×"
 
 
 def _us(value: float | None) -> str:
