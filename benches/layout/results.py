@@ -16,6 +16,8 @@ from layout.settings import SERVER
 __all__ = ["Results", "Sample"]
 
 Sample = dict[str, Any]
+# Settings that one asks for first.
+SHOWN = ("fsync", "synchronous_commit", "autovacuum")
 
 
 class Results:
@@ -30,14 +32,11 @@ class Results:
     def describe(self, server: Server) -> None:
         """Note where and on what it is measured."""
         with server.connect("postgres") as db:
-            named = {
-                name: scalar(db, f"show {name}") for name in (*SERVER, "fsync", "synchronous_commit", "autovacuum")
-            }
+            named = ", ".join(f"{name}={scalar(db, f'show {name}')}" for name in (*SERVER, *SHOWN))
             self.facts = {
                 **machine.facts(server.data),
                 "Postgres": str(scalar(db, "select version()")).partition(" (")[0],
-                "settings": ", ".join(f"{name}={value}" for name, value in named.items())
-                + "; else as initdb leaves it",
+                "settings": f"{named}; else as initdb leaves it",
             }
         self._store()
 

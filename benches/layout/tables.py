@@ -88,7 +88,8 @@ def _cycles(results: Results) -> Table:
         if not results.count(layout.name, load.name, "cycle"):
             return "–"
         buffers = total(layout, load, "buffers", "planning_buffers")
-        return f"{_number(buffers)}; {_us(total(layout, load, 'execution_us'))} + {_us(total(layout, load, 'planning_us'))}"
+        spent, planned = total(layout, load, "execution_us"), total(layout, load, "planning_us")
+        return f"{_number(buffers)}; {_us(spent)} + {_us(planned)}"
 
     rows = [[load.title, *(cell(layout, load) for layout in having)] for load in under]
     text = "Buffers with those of planning; execution + planning."
