@@ -37,6 +37,8 @@ READING = """
   and finished, for at least {hold} s, through a `vacuum`, and during all that is measured.
 - **Drain** is two connections that claim {batch} and finish {batch} in each transaction, for up to {seconds} s.
   `moved` moves finished steps on a third connection meanwhile, as a leader would.
+- A run that was taken up again measured some layouts later than others. Compare their buffers, but rates only where
+  they ran by turns; the decision names which did.
 - **WAL** is read record by record from the log; images of whole pages, which the first change of a page after a
   checkpoint writes, stand apart.
 """
