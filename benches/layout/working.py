@@ -107,7 +107,8 @@ class Worker:
     def move(self, limit: int) -> int:
         """Move what is final to the history, in one transaction. Gives how many."""
         text, values = self._statements.spelled("move", limit_literal=limit)
-        return self._db.execute(text, values).rowcount
+        moved: int = self._db.execute(text, values).rowcount
+        return moved
 
     def _transaction(self, calls: Sequence[tuple[str, dict[str, Value]]]) -> list[Rows]:
         """Send all before the first answer is read, as the store does."""
