@@ -67,6 +67,11 @@ test-versions: $(VENV)/.installed ## Test the wheel on Python 3.10 to 3.13, with
 bench: $(BENCH)/.installed ## Measure on SQLite beside huey, raquel and a bare loop (6 min); BENCH_QUICK=1 (1 min)
 	BENCH_CACHE=$(BENCH) $(BENCH)/venv/bin/python benches/run.py
 
+# Restartable: what was loaded and measured stays in the cache until the folder is removed; about 30 GB while it runs.
+.PHONY: bench-layout
+bench-layout: $(BENCH)/venv-layout/.installed ## Measure layouts of STEP_TRACKER on Postgres (an hour); LAYOUT_QUICK=1 (5 min)
+	cd benches && BENCH_CACHE=$(BENCH) $(BENCH)/venv-layout/bin/python -m layout
+
 .PHONY: chaos
 chaos: $(VENV)/.installed $(VENV)/.tools ## Run the long acceptance tests: 200 kills, a million steps; about 20 minutes
 	FLEET_Q_TEST_LONG=1 $(PY) -m pytest -s tests/python/acceptance $(FILTER)
@@ -153,6 +158,11 @@ $(BENCH)/.installed: $(RUST_SOURCES) $(PYTHON_SOURCES) | $(VENV)/.build
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin build --release --locked --quiet --interpreter $(PY) --out $(BENCH)/dist
 	$(PY) -m venv --clear $(BENCH)/venv
 	$(BENCH)/venv/bin/python -m pip install --quiet $(BENCH)/dist/*.whl
+	@touch $@
+
+$(BENCH)/venv-layout/.installed: benches/layout/requirements.txt | $(PY)
+	$(PY) -m venv --clear $(BENCH)/venv-layout
+	$(BENCH)/venv-layout/bin/python -m pip install --quiet --requirement benches/layout/requirements.txt
 	@touch $@
 
 $(VENV)/.tools: requirements-dev.txt | $(VENV)/.build
