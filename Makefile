@@ -27,11 +27,12 @@ VERSIONS ?= short
 BENCH := $(CACHE)/bench
 
 # What `make test` runs, in this order; each name is a target below.
-SUITES := fmt-check clippy test-rust wheel ruff mypy stubtest pyright test-python test-acceptance test-versions test-docs pip-check
+SUITES := fmt-check clippy test-rust test-postgres wheel ruff mypy stubtest pyright test-python test-acceptance \
+	test-acceptance-postgres test-versions test-docs pip-check
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-24s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: $(VENV)/.installed ## Run the FastAPI demo: real work, submitted over HTTP, on SQLite
@@ -45,6 +46,12 @@ test: ## Run every check and test, and say how long each took
 test-rust: $(VENV)/.tools ## Run the Rust tests, with a Postgres beside them; FILTER=name picks some
 	$(PY) scripts/test-postgres $(CARGO) test --quiet -- $(FILTER)
 
+# Debian's packages are unpacked into the cache. What cannot be had fails in CI, and is said loudly elsewhere.
+.PHONY: test-postgres
+test-postgres: $(VENV)/.tools ## Run the Rust cases of Postgres on the distribution's own, and through pgbouncer; MINUTES_RUST
+	$(PY) scripts/test-postgres --server debian $(CARGO) test --quiet -- postgres $(FILTER)
+	$(PY) scripts/test-postgres --pooler $(CARGO) test --quiet -- postgres $(FILTER)
+
 .PHONY: test-python
 test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='-k name' picks some
 	$(PY) -m pytest -m 'not docs and not acceptance' $(FILTER)
@@ -52,6 +59,13 @@ test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='
 .PHONY: test-acceptance
 test-acceptance: $(VENV)/.installed $(VENV)/.tools ## Kill, freeze and lock out real processes; the short form, 2.5 minutes
 	$(PY) -m pytest -m 'acceptance and not docs' $(FILTER)
+
+# At once, for they mostly wait: everything on 18, the core on the distribution's Postgres and through pgbouncer.
+ACCEPTANCE := $(PY) -m pytest tests/python/acceptance $(FILTER)
+.PHONY: test-acceptance-postgres
+test-acceptance-postgres: $(VENV)/.installed $(VENV)/.tools ## Run the same on Postgres 18, the core of it on Debian's and through pgbouncer; MINUTES_ACC
+	$(PY) scripts/at_once.py "env FLEET_Q_TEST_STORE=postgres $(ACCEPTANCE)" \
+	  "env FLEET_Q_TEST_STORE=debian $(ACCEPTANCE) -m core" "env FLEET_Q_TEST_STORE=pooled $(ACCEPTANCE) -m core"
 
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
@@ -68,8 +82,10 @@ bench: $(BENCH)/.installed ## Measure on SQLite beside huey, raquel and a bare l
 	BENCH_CACHE=$(BENCH) $(BENCH)/venv/bin/python benches/run.py
 
 .PHONY: chaos
-chaos: $(VENV)/.installed $(VENV)/.tools ## Run the long acceptance tests: 200 kills, a million steps; about 20 minutes
-	FLEET_Q_TEST_LONG=1 $(PY) -m pytest -s tests/python/acceptance $(FILTER)
+chaos: $(VENV)/.installed $(VENV)/.tools ## Run the long acceptance tests, 200 kills on each store; an hour and a half
+	for store in sqlite postgres debian pooled; do \
+	  FLEET_Q_TEST_LONG=1 FLEET_Q_TEST_STORE=$$store $(ACCEPTANCE) -s; \
+	done
 
 .PHONY: sim
 sim: ## Simulate fleets under many seeds; SEEDS=n (default 1000)

@@ -110,7 +110,9 @@ def cache() -> Path:
 def _distribution() -> str:
     """Name what the packages are made for, so that an upgraded system brings its own."""
     release = Path("/etc/os-release")
-    said = dict(line.split("=", 1) for line in release.read_text().splitlines() if "=" in line) if release.exists() else {}
+    said = (
+        dict(line.split("=", 1) for line in release.read_text().splitlines() if "=" in line) if release.exists() else {}
+    )
     return said.get("VERSION_CODENAME", said.get("ID", "unknown")).strip('"') + "-" + os.uname().machine
 
 

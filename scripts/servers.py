@@ -6,6 +6,7 @@ write is below one folder of the caller's. They end with the process that starte
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -145,7 +146,9 @@ class Server:
             process = self._account.start(command, log, self._environment, self.folder, output=subprocess.PIPE)
             said, _ = process.communicate()
         if process.returncode != 0:
-            raise RuntimeError(f"{command[0]} failed:\n{said.decode()}\n{self._log().read_text(errors='replace')[-2000:]}")
+            raise RuntimeError(
+                f"{command[0]} failed:\n{said.decode()}\n{self._log().read_text(errors='replace')[-2000:]}"
+            )
         return said.decode()
 
     def _log(self) -> Path:
@@ -211,7 +214,6 @@ def _accepts(path: Path) -> bool:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    # It may have ended in between, which is what ends are for.
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it ended in between, which is what ends are for
