@@ -49,8 +49,8 @@ test-rust: $(VENV)/.tools ## Run the Rust tests, with a Postgres beside them; FI
 # Debian's packages are unpacked into the cache. What cannot be had fails in CI, and is said loudly elsewhere.
 .PHONY: test-postgres
 test-postgres: $(VENV)/.tools ## Run the Rust cases of Postgres on the distribution's own, and through pgbouncer; MINUTES_RUST
-	$(PY) scripts/test-postgres --server debian $(CARGO) test --quiet -- postgres $(FILTER)
-	$(PY) scripts/test-postgres --pooler $(CARGO) test --quiet -- postgres $(FILTER)
+	FLEET_Q_MODEL_CASES=16 $(PY) scripts/test-postgres --server debian $(CARGO) test --quiet -- postgres
+	FLEET_Q_MODEL_CASES=16 $(PY) scripts/test-postgres --pooler $(CARGO) test --quiet -- postgres
 
 .PHONY: test-python
 test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='-k name' picks some
