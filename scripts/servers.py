@@ -34,6 +34,7 @@ SETTINGS = {
 
 POOLER = """
 [databases]
+alone = host={server} port={port} dbname=postgres
 * = host={server} port={port}
 [pgbouncer]
 listen_addr =

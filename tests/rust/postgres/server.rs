@@ -68,6 +68,12 @@ fn start() -> Result<Server, String> {
 }
 
 impl Server {
+    /// What to give a store whose connections the test ends: a pooler would hand them to other tests.
+    /// Its second name for the database, which `scripts/servers.py` gives it, has connections of its own.
+    pub fn store_url_alone(&self) -> String {
+        if self.is_pooled() { self.store_url.replacen("/postgres?", "/alone?", 1) } else { self.store_url.clone() }
+    }
+
     /// Whether stores reach it through a pooler, whose connections are not theirs.
     pub fn is_pooled(&self) -> bool {
         self.url != self.store_url
