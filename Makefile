@@ -48,7 +48,7 @@ test-rust: $(VENV)/.tools ## Run the Rust tests, with a Postgres beside them; FI
 
 # Debian's packages are unpacked into the cache. What cannot be had fails in CI, and is said loudly elsewhere.
 .PHONY: test-postgres
-test-postgres: $(VENV)/.tools ## Run the Rust cases of Postgres on the distribution's own, and through pgbouncer; 1.5 minutes
+test-postgres: $(VENV)/.tools ## Run the Rust cases of Postgres on the distribution's own, and through pgbouncer; 1 to 2 minutes
 	FLEET_Q_MODEL_CASES=16 $(PY) scripts/test-postgres --server debian $(CARGO) test --quiet -- postgres
 	FLEET_Q_MODEL_CASES=16 $(PY) scripts/test-postgres --pooler $(CARGO) test --quiet -- postgres
 
@@ -63,7 +63,7 @@ test-acceptance: $(VENV)/.installed $(VENV)/.tools ## Kill, freeze and lock out 
 # At once, for they mostly wait: everything on 18, the core on the distribution's Postgres and through pgbouncer.
 ACCEPTANCE := $(PY) -m pytest tests/python/acceptance $(FILTER)
 .PHONY: test-acceptance-postgres
-test-acceptance-postgres: $(VENV)/.installed $(VENV)/.tools ## Run the same on Postgres 18, the core of it on Debian's and through pgbouncer; MINUTES_ACC
+test-acceptance-postgres: $(VENV)/.installed $(VENV)/.tools ## Run the same on Postgres 18, the core of it on Debian's and through pgbouncer; 2 minutes
 	$(PY) scripts/at_once.py "env FLEET_Q_TEST_STORE=postgres $(ACCEPTANCE) -m 'not core'" \
 	  $(foreach store,postgres debian pooled,"env FLEET_Q_TEST_STORE=$(store) $(ACCEPTANCE) -m core")
 
