@@ -33,7 +33,6 @@ const BROUGHT: &[(u32, &[&str])] = &[
             "or replace trigger",
             "compression",
             "detach partition … concurrently",
-            "[ '",
             "waitstart",
             "query_id",
             "pg_stat_wal",
@@ -165,6 +164,9 @@ pub(super) fn than_postgres_13(file: &File) -> Vec<String> {
             for spelling in spellings.iter().filter(|spelling| begins(&words, spelling)) {
                 found.push(file.finding(*line, format!("`{spelling}` came with Postgres {release}; 13 is promised")));
             }
+        }
+        if begins(&words, "[ '") && (at == 0 || tokens[at - 1].1 != "array") {
+            found.push(file.finding(*line, "a subscript of jsonb came with Postgres 14; 13 is promised"));
         }
         if is_new_number(token) {
             found.push(file.finding(*line, format!("{token}: such numbers came with Postgres 16; 13 is promised")));

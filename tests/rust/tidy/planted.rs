@@ -161,7 +161,7 @@ fn sql_newer_than_postgres_13_is_found() {
             (path, "select set_config('transaction_timeout', '1s', true)", &[1]),
             ("src/store/postgres/migrations/2.sql", "alter table t add constraint c not null a not valid", &[1]),
             (path, "-- merge into\nselect 'any_value(', json /* virtual */ from (select 1) as t", &[]),
-            (path, "select random(), 1.5e3, a[1] from t where a is distinct from (select 1)", &[]),
+            (path, "select random(), 1.5e3, a[1], array['b'] from t where a is distinct from (select 1)", &[]),
             ("src/store/sqlite/sql/x.sql", "select json(a)", &[]),
         ],
     );
