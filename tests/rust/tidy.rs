@@ -3,6 +3,7 @@
 
 mod arrows;
 mod form;
+mod newer;
 mod planted;
 mod sql;
 mod tree;
@@ -71,6 +72,11 @@ fn every_sql_file_holds_one_statement() {
 fn every_sql_file_is_used_by_its_name() {
     let findings = sql::unused(&tree::files());
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn sql_for_postgres_is_that_of_13() {
+    tidy(newer::than_postgres_13);
 }
 
 #[test]

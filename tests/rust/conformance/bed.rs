@@ -119,7 +119,8 @@ mod postgres {
         let server = server::get()?;
         let schema = format!("t_{}_{}", std::process::id(), BEDS.fetch_add(1, Ordering::Relaxed));
         let clock = Arc::new(PinnedClock::at(T0));
-        let open = || PostgresStore::open(&server.url, options(&schema, Some(Arc::<PinnedClock>::clone(&clock) as _)));
+        let open =
+            || PostgresStore::open(&server.store_url, options(&schema, Some(Arc::<PinnedClock>::clone(&clock) as _)));
         let store = open().unwrap();
         store.migrate(Migrate::Apply).await.unwrap();
         let second = Arc::new(open().unwrap());

@@ -22,7 +22,7 @@ use server::Server;
 pub fn fresh(server: &'static Server, name: &str) -> (impl Fn() -> PostgresStore, Schema) {
     let schema = format!("t_{}_{name}", std::process::id());
     let own = schema.clone();
-    let open = move || PostgresStore::open(&server.url, options(Some(&own))).unwrap();
+    let open = move || PostgresStore::open(&server.store_url, options(Some(&own))).unwrap();
     (open, Schema { server, name: schema })
 }
 
