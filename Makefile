@@ -28,8 +28,8 @@ STORES ?= sqlite postgres debian pooled
 BENCH := $(CACHE)/bench
 
 # What `make test` runs, in this order; each name is a target below.
-SUITES := fmt-check clippy test-rust test-postgres wheel ruff mypy stubtest pyright test-python test-acceptance \
-	test-acceptance-postgres test-versions test-docs pip-check
+SUITES := fmt-check clippy test-rust test-postgres wheel ruff mypy stubtest pyright test-python test-commands \
+	test-acceptance test-acceptance-postgres test-versions test-docs pip-check
 
 .PHONY: help
 help: ## List the targets
@@ -57,9 +57,13 @@ test-postgres: $(VENV)/.tools ## Run the Rust cases of Postgres on the distribut
 test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='-k name' picks some
 	$(PY) -m pytest -m 'not docs and not acceptance' $(FILTER)
 
+.PHONY: test-commands
+test-commands: $(VENV)/.installed $(VENV)/.tools ## Test commands, demo, testing kit and plain SQL with real processes, most on Postgres; 2 minutes
+	$(PY) -m pytest -m 'acceptance and not docs' --ignore tests/python/acceptance $(FILTER)
+
 .PHONY: test-acceptance
 test-acceptance: $(VENV)/.installed $(VENV)/.tools ## Kill, freeze and lock out real processes; the short form, 2.5 minutes
-	$(PY) -m pytest -m 'acceptance and not docs' $(FILTER)
+	$(PY) -m pytest tests/python/acceptance $(FILTER)
 
 # At once, for they mostly wait: everything on 18, the core on the distribution's Postgres and through pgbouncer.
 ACCEPTANCE := $(PY) -m pytest tests/python/acceptance $(FILTER)
