@@ -7,7 +7,7 @@ with completed as materialized (
       where status = 'completed'
         and finished_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :trusted_from and :trusted_until then :completed_floor else -4611686018427387904 end
         and finished_ts < coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) - :keep_completed_ms
-      order by finished_ts
+      order by finished_ts, step_id
       limit :limit_literal
       for update skip locked
     )
@@ -19,7 +19,7 @@ failed as materialized (
       where status = 'failed'
         and finished_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :trusted_from and :trusted_until then :failed_floor else -4611686018427387904 end
         and finished_ts < coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) - :keep_failed_ms
-      order by finished_ts
+      order by finished_ts, step_id
       limit :limit_literal
       for update skip locked
     )
@@ -31,7 +31,7 @@ cancelled as materialized (
       where status = 'cancelled'
         and finished_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :trusted_from and :trusted_until then :cancelled_floor else -4611686018427387904 end
         and finished_ts < coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) - :keep_failed_ms
-      order by finished_ts
+      order by finished_ts, step_id
       limit :limit_literal
       for update skip locked
     )
@@ -45,7 +45,7 @@ expired as materialized (
     union all
     select * from cancelled
   ) as ended
-  order by finished_ts
+  order by finished_ts, step_id
   limit :limit_literal
 )
 delete from /*schema*/step_tracker
