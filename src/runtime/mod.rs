@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 mod core;
 mod cycle;
+mod dead_letters;
 mod desk;
 mod ending;
 mod enqueuer;

@@ -162,6 +162,8 @@ statements!(
     replay,
     get,
     search,
+    failures,
+    purge,
     stats,
     paused,
     pause,

@@ -9,11 +9,13 @@ mod connection;
 mod cycle;
 mod enqueue;
 mod errors;
+mod failures;
 mod finish;
 mod fork;
 mod leader;
 mod local;
 mod migrate;
+mod options;
 mod parameters;
 mod pods;
 mod rows;
@@ -28,34 +30,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use self::local::LocalFiles;
+pub use self::options::SqliteOptions;
 
 use self::connection::Role;
 use self::errors::partly;
 use self::fork::Counted;
 use self::turn::{Gate, Turn};
-use self::worker::{Begin, Options, ROWS_PER_TRANSACTION, Worker};
+use self::worker::{Begin, Options, ROWS_PER_TRANSACTION, Session, Worker};
 use super::Store;
-use super::clock::DatabaseClock;
 use super::error::{Refusal, Result};
+use super::failures::{Failed, Failures, PurgeVerdict};
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
     Stats, Step, Tally, Verdict,
 };
 use crate::rules::step::{Claim, PodId, StepId};
-use crate::rules::time::{Millis, Timestamp};
-
-#[derive(Clone, Debug)]
-pub struct SqliteOptions {
-    /// `None`: in memory, private to this handle.
-    pub path: Option<PathBuf>,
-    /// Commits do not wait for the disk: a power failure may lose the latest.
-    pub synchronous_normal: bool,
-    /// How long a call waits for other processes' writes before it is `Unavailable`.
-    pub busy_timeout: Millis,
-    /// Stands in for the database's clock in tests.
-    pub clock: Option<Arc<dyn DatabaseClock>>,
-}
+use crate::rules::time::Timestamp;
 
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -96,6 +87,22 @@ impl SqliteStore {
         let only = start("fleet-q-memory", connection::open_memory()?, options, Turn::Alone)?;
         let wakes = watch::Wakes::new(None);
         Ok(Self { work: only.clone(), beats: only.clone(), reads: only, wakes, durable: false })
+    }
+
+    /// Asks for steps by id, at most so many in one transaction; answers in their order.
+    async fn in_chunks<V: Send + 'static>(
+        &self,
+        ids: &[StepId],
+        ask: fn(&Session<'_>, &[StepId]) -> Result<Vec<V>>,
+    ) -> Result<Vec<V>> {
+        let mut verdicts = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(ROWS_PER_TRANSACTION) {
+            let ids = chunk.to_vec();
+            let begin = Begin::Grouped { rows: ids.len() };
+            let work = self.work.call(begin, move |session| ask(session, &ids)).await;
+            verdicts.extend(work.map_err(|e| partly(e, verdicts.len()))?);
+        }
+        Ok(verdicts)
     }
 
     fn bump_if(&self, news: bool) {
@@ -176,26 +183,22 @@ impl Store for SqliteStore {
     }
 
     async fn cancel(&self, ids: &[StepId]) -> Result<Vec<CancelVerdict>> {
-        let mut verdicts = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(ROWS_PER_TRANSACTION) {
-            let ids = chunk.to_vec();
-            let begin = Begin::Grouped { rows: ids.len() };
-            let work = self.work.call(begin, move |session| admin::cancel(session, &ids)).await;
-            verdicts.extend(work.map_err(|e| partly(e, verdicts.len()))?);
-        }
-        Ok(verdicts)
+        self.in_chunks(ids, admin::cancel).await
     }
 
     async fn replay(&self, ids: &[StepId]) -> Result<Vec<ReplayVerdict>> {
-        let mut verdicts = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(ROWS_PER_TRANSACTION) {
-            let ids = chunk.to_vec();
-            let begin = Begin::Grouped { rows: ids.len() };
-            let work = self.work.call(begin, move |session| admin::replay(session, &ids)).await;
-            verdicts.extend(work.map_err(|e| partly(e, verdicts.len()))?);
-        }
+        let verdicts = self.in_chunks(ids, admin::replay).await?;
         self.bump_if(verdicts.contains(&ReplayVerdict::Replayed));
         Ok(verdicts)
+    }
+
+    async fn failures(&self, call: &Failures) -> Result<Vec<Failed>> {
+        let call = call.clone();
+        self.reads.call(Begin::Read, move |session| failures::find(session, &call)).await
+    }
+
+    async fn purge(&self, ids: &[StepId]) -> Result<Vec<PurgeVerdict>> {
+        self.in_chunks(ids, failures::purge).await
     }
 
     async fn get(&self, ids: &[StepId]) -> Result<Vec<Option<Step>>> {

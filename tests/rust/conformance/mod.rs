@@ -32,6 +32,7 @@ mod cancel;
 mod claims;
 mod crowd;
 mod enqueue;
+mod failures;
 mod fences;
 pub mod fixtures;
 mod hand_off;
