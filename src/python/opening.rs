@@ -5,6 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::answers::Answer;
 use crate::rules::config::{Config, Role};
 use crate::rules::time::Timestamp;
 use crate::runtime::clock::{Clock, Draws, SystemClock, SystemDraws};
@@ -45,14 +46,25 @@ impl DatabaseClock for PodTime {
 
 /// A process that runs no steps, or whose store ends with it, has nothing to keep.
 fn local(config: &Config) -> Result<Arc<dyn Local>, Error> {
-    let Some(store) = lasting_name(config)? else { return Ok(Arc::new(MemoryLocal::new())) };
-    if config.role == Role::Producer {
+    let Some(folder) = own_folder(config)?.filter(|_| config.role != Role::Producer) else {
         return Ok(Arc::new(MemoryLocal::new()));
-    }
-    let folder = config.local_path.as_ref().map_or_else(state_folder, PathBuf::from).join(store);
+    };
     let random = u64::from_le_bytes(SystemDraws.bytes()[..8].try_into().expect("eight of sixteen bytes"));
     let name = format!("{}-{random:016x}", std::process::id());
     Ok(Arc::new(LocalFiles::open(&folder, &name)?))
+}
+
+/// The dead letters that pods of this store have kept on this machine. Opens no store and takes nothing.
+pub fn letters(config: &Config, limit: u32) -> Result<Answer, ClientError> {
+    let failed = |error: Error| ClientError::from_store(&error, &[]);
+    let Some(folder) = own_folder(config).map_err(failed)? else { return Ok(Answer::Letters(Vec::new())) };
+    LocalFiles::letters_in(&folder, limit).map(Answer::Letters).map_err(failed)
+}
+
+/// Where the pods of one store keep their files; `None` for a store that does not last.
+fn own_folder(config: &Config) -> Result<Option<PathBuf>, Error> {
+    let under = || config.local_path.as_ref().map_or_else(state_folder, PathBuf::from);
+    Ok(lasting_name(config)?.map(|store| under().join(store)))
 }
 
 /// A name for the store, the same in every process that uses it; `None` for one that does not last.
