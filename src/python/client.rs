@@ -212,13 +212,13 @@ impl Engine {
         self.block(py, |client| async move { client.purge(ids).await.map(|said| answers::of_purge(&said)) })
     }
 
-    fn failures<'py>(&self, py: Python<'py>, filter: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
-        let call = convert::failures(filter)?;
+    fn failures<'py>(&self, py: Python<'py>, filters: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        let call = convert::failures(filters)?;
         self.look(py, |client| async move { client.failures(call).await.map(Answer::Failures) })
     }
 
-    fn failures_sync<'py>(&self, py: Python<'py>, filter: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
-        let call = convert::failures(filter)?;
+    fn failures_sync<'py>(&self, py: Python<'py>, filters: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        let call = convert::failures(filters)?;
         self.block(py, |client| async move { client.failures(call).await.map(Answer::Failures) })
     }
 
