@@ -37,7 +37,7 @@ class Queue:
             check=False,
         )
 
-    def json(self, *args: str) -> Any:  # noqa: ANN401 - whatever the command says
+    def json(self, *args: str) -> Any:
         """Run a command that must go well, and read its JSON."""
         done = self.cli(*args, "--json")
         assert done.returncode == 0, done.stderr

@@ -23,7 +23,8 @@ from fleet_q.dead_letters import DeadLetters, failure_filter
 from fleet_q.testing import drain
 
 NO_SUCH_STEP = "018f0000-0000-7000-8000-000000000000"
-QUICK = {"heartbeat_interval": 0.3, "recovery_interval": 0.3, "dead_pod_threshold": 2, "claim_interval": 0.05}
+QUICK = {"recovery_interval": 0.3, "claim_interval": 0.05}
+NO_ZONE = datetime(2026, 5, 1)  # noqa: DTZ001 - what is to be refused
 well = {"now": False}
 
 
@@ -118,7 +119,7 @@ async def test_all_pages_are_read(fq: FleetQ) -> None:
 
 
 @pytest.mark.parametrize(
-    "filters", [{"since": "2h"}, {"since": datetime(2026, 5, 1)}, {"limit": 0}, {"task": ""}, {"error": "a\0b"}]
+    "filters", [{"since": "2h"}, {"since": NO_ZONE}, {"limit": 0}, {"task": ""}, {"error": "a\0b"}]
 )
 async def test_filters_that_make_no_sense_are_refused(fq: FleetQ, filters: dict[str, object]) -> None:
     with pytest.raises(InvalidArguments, match=next(iter(filters))):
