@@ -257,10 +257,10 @@ pub fn failures(given: &Bound<'_, PyDict>) -> PyResult<Failures> {
     let py = given.py();
     let words = |name: &Bound<'_, PyString>| {
         let Some(words) = may(given, name)?.map(|value| text(&value)).transpose()? else { return Ok(None) };
-        match words.contains('\0') {
-            true => Err(errors::invalid(py, &format!("{name} contains a NUL character, so nothing stored can match"))),
-            false => Ok(Some(words.to_string())),
+        if words.contains('\0') {
+            return Err(errors::invalid(py, &format!("{name} contains a NUL character, so nothing stored can match")));
         }
+        Ok(Some(words.to_string()))
     };
     let at = may(given, intern!(py, "since"))?.map(|at| timestamp(py, "since", at.extract()?)).transpose()?;
     let ago = seconds(given, intern!(py, "ago"))?;

@@ -107,7 +107,7 @@ impl DeadLetters {
     /// A pod that cannot keep evidence still rescues; it says so.
     fn report<T>(&self, me: &PodId, kept: store::Result<T>) -> Option<T> {
         kept.inspect_err(|error| {
-            self.core.emit(Event::JournalFailed { pod: me.clone(), message: with_causes(error) });
+            self.core.emit(Event::BurialFailed { pod: me.clone(), message: with_causes(error) });
         })
         .ok()
     }

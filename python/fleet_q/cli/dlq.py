@@ -7,7 +7,7 @@ Exits with 0 when all went as asked, 1 when some steps did not, 2 when it could 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
@@ -197,7 +197,7 @@ def _filters(task: str | None, queue: str | None, error: str | None, since: str 
 
 
 @contextmanager
-def _opened(url: str | None, local_path: str | None = None) -> Iterator[Client]:
+def _opened(url: str | None, local_path: str | None = None) -> Generator[Client, None, None]:
     client = Client(as_texts({"url": url, "role": "producer", "local_path": local_path}))
     try:
         yield client

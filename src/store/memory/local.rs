@@ -73,7 +73,9 @@ impl Local for MemoryLocal {
 
     async fn bury(&self, letters: &[DeadLetter]) -> Result<()> {
         let mut tables = self.tables();
-        letters.iter().for_each(|letter| tables.bury(letter));
+        for letter in letters {
+            tables.bury(letter);
+        }
         Ok(())
     }
 

@@ -97,8 +97,7 @@ impl SqliteStore {
     ) -> Result<Vec<V>> {
         let mut verdicts = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(ROWS_PER_TRANSACTION) {
-            let ids = chunk.to_vec();
-            let begin = Begin::Grouped { rows: ids.len() };
+            let (ids, begin) = (chunk.to_vec(), Begin::Grouped { rows: chunk.len() });
             let work = self.work.call(begin, move |session| ask(session, &ids)).await;
             verdicts.extend(work.map_err(|e| partly(e, verdicts.len()))?);
         }
@@ -175,8 +174,7 @@ impl Store for SqliteStore {
 
     async fn progress(&self, reports: &[ProgressReport]) -> Result<()> {
         for chunk in reports.chunks(ROWS_PER_TRANSACTION) {
-            let reports = chunk.to_vec();
-            let begin = Begin::Grouped { rows: reports.len() };
+            let (reports, begin) = (chunk.to_vec(), Begin::Grouped { rows: chunk.len() });
             self.work.call(begin, move |session| finish::progress(session, &reports)).await?;
         }
         Ok(())

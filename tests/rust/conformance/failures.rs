@@ -184,11 +184,11 @@ async fn p13_two_leaders_look_and_purge_and_each_step_goes_once(bed: &Bed) {
     let (one, mut other) = (one.unwrap(), other.unwrap());
     other.reverse();
     for (n, verdicts) in (1..).zip(one.into_iter().zip(other)) {
-        let once = matches!(
+        let went_once = matches!(
             verdicts,
             (PurgeVerdict::Purged, PurgeVerdict::Unknown) | (PurgeVerdict::Unknown, PurgeVerdict::Purged)
         );
-        assert!(once, "step {n}: {verdicts:?}");
+        assert!(went_once, "step {n}: {verdicts:?}");
     }
     // A purged step can be neither finished nor replayed; its neighbours can.
     bed.enqueue(vec![step(21)]).await;
