@@ -24,14 +24,16 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(wildcard build.rs) $(shell find src -typ
 PYTHON_SOURCES := pyproject.toml README.md LICENSE $(shell find python -type f -not -name '*.pyc' -not -name '*.so')
 SEEDS ?= 1000
 VERSIONS ?= short
+STORES ?= sqlite postgres debian pooled
 BENCH := $(CACHE)/bench
 
 # What `make test` runs, in this order; each name is a target below.
-SUITES := fmt-check clippy test-rust wheel ruff mypy stubtest pyright test-python test-acceptance test-versions test-docs pip-check
+SUITES := fmt-check clippy test-rust test-postgres wheel ruff mypy stubtest pyright test-python test-commands \
+	test-acceptance test-acceptance-postgres test-versions test-docs pip-check
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-24s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: $(VENV)/.installed ## Run the FastAPI demo: real work, submitted over HTTP, on SQLite
@@ -45,13 +47,30 @@ test: ## Run every check and test, and say how long each took
 test-rust: $(VENV)/.tools ## Run the Rust tests, with a Postgres beside them; FILTER=name picks some
 	$(PY) scripts/test-postgres $(CARGO) test --quiet -- $(FILTER)
 
+# Debian's packages are unpacked into the cache. What cannot be had fails in CI, and is said loudly elsewhere.
+.PHONY: test-postgres
+test-postgres: $(VENV)/.tools ## Run the Rust cases of Postgres on the distribution's own, and through pgbouncer; 1 to 2 minutes
+	FLEET_Q_MODEL_CASES=16 $(PY) scripts/test-postgres --server debian $(CARGO) test --quiet -- postgres
+	FLEET_Q_MODEL_CASES=16 $(PY) scripts/test-postgres --pooler $(CARGO) test --quiet -- postgres
+
 .PHONY: test-python
 test-python: $(VENV)/.installed $(VENV)/.tools ## Run the Python tests; FILTER='-k name' picks some
 	$(PY) -m pytest -m 'not docs and not acceptance' $(FILTER)
 
+.PHONY: test-commands
+test-commands: $(VENV)/.installed $(VENV)/.tools ## Test commands, demo, testing kit and plain SQL with real processes, most on Postgres; 2 minutes
+	$(PY) -m pytest -m 'acceptance and not docs' --ignore tests/python/acceptance $(FILTER)
+
 .PHONY: test-acceptance
 test-acceptance: $(VENV)/.installed $(VENV)/.tools ## Kill, freeze and lock out real processes; the short form, 2.5 minutes
-	$(PY) -m pytest -m 'acceptance and not docs' $(FILTER)
+	$(PY) -m pytest tests/python/acceptance $(FILTER)
+
+# At once, for they mostly wait: everything on 18, the core on the distribution's Postgres and through pgbouncer.
+ACCEPTANCE := $(PY) -m pytest tests/python/acceptance $(FILTER)
+.PHONY: test-acceptance-postgres
+test-acceptance-postgres: $(VENV)/.installed $(VENV)/.tools ## Run the same on Postgres 18, the core of it on Debian's and through pgbouncer; 2 minutes
+	$(PY) scripts/at_once.py "env FLEET_Q_TEST_STORE=postgres $(ACCEPTANCE) -m 'not core'" \
+	  $(foreach store,postgres debian pooled,"env FLEET_Q_TEST_STORE=$(store) $(ACCEPTANCE) -m core")
 
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
@@ -67,9 +86,16 @@ test-versions: $(VENV)/.installed ## Test the wheel on Python 3.10 to 3.13, with
 bench: $(BENCH)/.installed ## Measure on SQLite beside huey, raquel and a bare loop (6 min); BENCH_QUICK=1 (1 min)
 	BENCH_CACHE=$(BENCH) $(BENCH)/venv/bin/python benches/run.py
 
+# Restartable: what was loaded and measured stays in the cache until the folder is removed; about 30 GB while it runs.
+.PHONY: bench-layout
+bench-layout: $(BENCH)/venv-layout/.installed ## Measure layouts of STEP_TRACKER on Postgres (an hour); LAYOUT_QUICK=1 (5 min)
+	cd benches && BENCH_CACHE=$(BENCH) $(BENCH)/venv-layout/bin/python -m layout
+
 .PHONY: chaos
-chaos: $(VENV)/.installed $(VENV)/.tools ## Run the long acceptance tests: 200 kills, a million steps; about 20 minutes
-	FLEET_Q_TEST_LONG=1 $(PY) -m pytest -s tests/python/acceptance $(FILTER)
+chaos: $(VENV)/.installed $(VENV)/.tools ## Run the long acceptance tests, 200 kills on each of four stores; STORES=sqlite is 20 minutes
+	for store in $(STORES); do \
+	  FLEET_Q_TEST_LONG=1 FLEET_Q_TEST_STORE=$$store $(ACCEPTANCE) -s; \
+	done
 
 .PHONY: sim
 sim: ## Simulate fleets under many seeds; SEEDS=n (default 1000)
@@ -153,6 +179,11 @@ $(BENCH)/.installed: $(RUST_SOURCES) $(PYTHON_SOURCES) | $(VENV)/.build
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin build --release --locked --quiet --interpreter $(PY) --out $(BENCH)/dist
 	$(PY) -m venv --clear $(BENCH)/venv
 	$(BENCH)/venv/bin/python -m pip install --quiet $(BENCH)/dist/*.whl
+	@touch $@
+
+$(BENCH)/venv-layout/.installed: benches/layout/requirements.txt | $(PY)
+	$(PY) -m venv --clear $(BENCH)/venv-layout
+	$(BENCH)/venv-layout/bin/python -m pip install --quiet --requirement benches/layout/requirements.txt
 	@touch $@
 
 $(VENV)/.tools: requirements-dev.txt | $(VENV)/.build

@@ -35,7 +35,7 @@ from .policy import RetryPolicy
 from .step import StepError, StepInfo
 from .task import Job, Task
 from .types import Json, State
-from .views import PodInfo, Stats
+from .views import PodInfo, Schema, Stats
 
 __all__ = [
     "ClaimLost",
@@ -56,6 +56,7 @@ __all__ = [
     "ResultTimeout",
     "Retry",
     "RetryPolicy",
+    "Schema",
     "SchemaMismatch",
     "Snooze",
     "State",

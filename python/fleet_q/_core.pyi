@@ -55,6 +55,25 @@ class TaskSpec(TypedDict):
     jitter: Literal["none", "equal", "full"]
     on_fence: Literal["stop", "continue"]
 
+@type_check_only
+class Finding(TypedDict):
+    """One thing that a diagnosis looked at; `finding` and `mend` are None where all is well."""
+
+    area: str
+    level: Literal["ok", "note", "warning", "problem"]
+    finding: str | None
+    says: str
+    mend: str | None
+
+@type_check_only
+class SchemaDict(TypedDict):
+    """`version` and `min_compatible` are the database's, 0 without tables; `pending` is what `migrate` would go through."""
+
+    version: int
+    min_compatible: int
+    speaks: int
+    pending: list[int]
+
 @final
 class Job:
     """One claimed step, handed to the runner. Each property is made when it is read."""
@@ -174,6 +193,15 @@ class Engine:
     def pong(self, token: int) -> None: ...
     def connect(self) -> Awaitable[None]:
         """Create or check the tables. Every other call does so by itself when it is the first."""
+    def migrate(self) -> Awaitable[SchemaDict]:
+        """Create or upgrade the tables, whatever `auto_migrate` says; gives what is there then."""
+    def migrate_sync(self) -> SchemaDict: ...
+    def schema_sync(self) -> SchemaDict:
+        """What schema the database has. Creates nothing, unlike every other call."""
+    def migration_sql_sync(self, from_version: int) -> str:
+        """What brings tables of that version (0: none) to what this build speaks, for psql or sqlite3. ConfigError where there are none."""
+    def grants_sql_sync(self, role: str) -> str:
+        """What lets a role work and change no table. Raises ConfigError where there are no roles."""
     def get(self, step_id: str) -> Awaitable[dict[str, object]]:
         """The step as a dict, by the names of STEP_TRACKER's columns (`status`, `created_ts`, …).
 
@@ -192,9 +220,8 @@ class Engine:
     def replay_one(self, step_id: str) -> Awaitable[None]:
         """Replay one step, or raise StepNotFailed, StepNotFound or UniqueConflict."""
     def replay_one_sync(self, step_id: str) -> None: ...
-    def purge(self, step_ids: Sequence[str]) -> Awaitable[list[str]]:
+    def purge_sync(self, step_ids: Sequence[str]) -> list[str]:
         """Delete failed steps: one of "purged", "unknown" or the state it stands in."""
-    def purge_sync(self, step_ids: Sequence[str]) -> list[str]: ...
     def failures(self, filters: FailureFilter) -> Awaitable[list[dict[str, object]]]:
         """Failed steps, the latest first: {"step_id", "task", "queue", "created_ts", "failed_ts", "retry_count",
         "max_retries", "crash_count", "unique_key"} and of the last failure {"kind", "error_type", "message", "pod"}."""
@@ -221,6 +248,10 @@ class Engine:
     def resume(self, queue: str) -> Awaitable[None]: ...
     def known_tasks(self) -> Awaitable[set[str]]:
         """Tasks that some living pod says it knows; at most two seconds old."""
+    def diagnose_sync(self) -> list[Finding]:
+        """Look at the store as a doctor does, on a connection of its own; creates and changes nothing.
+
+        What is wrong is a finding, a database that is away too; raises only for a defect of fleet-q."""
     def health(self) -> dict[str, object]:
         """What this process knows of itself without asking the store; the same keys in every state of its life."""
     def may_exit(self) -> bool:

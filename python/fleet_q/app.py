@@ -22,7 +22,7 @@ from .settings import as_texts
 from .step import StepInfo
 from .submit import submitted
 from .types import Json
-from .views import Health, PodInfo, Stats
+from .views import Health, PodInfo, Schema, Stats
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -144,6 +144,17 @@ class FleetQ(TaskMaker):
         """
         async with self:
             yield
+
+    async def migrate(self) -> Schema:
+        """Create or upgrade the tables now, whatever `auto_migrate` says; `fleet-q migrate` does the same.
+
+        Raises SchemaMismatch, ConfigError (this role may not) or StoreUnavailable (another migration holds it up).
+        """
+        return Schema.read(await self._client.engine().migrate())
+
+    def migrate_sync(self) -> Schema:
+        """Create or upgrade the tables from code without an event loop. Raises as `migrate` does."""
+        return Schema.read(self._client.engine().migrate_sync())
 
     async def enqueue_many(self, jobs: Iterable[Job[object]]) -> list[Handle[object]]:
         """Store many steps in one go; gives their handles in order.

@@ -21,7 +21,7 @@ from .settings import environment
 from .whereabouts import in_child
 
 if TYPE_CHECKING:
-    from ._core import JobSpec
+    from ._core import Finding, JobSpec
 
 __all__ = ["Client"]
 
@@ -117,6 +117,10 @@ class Client:
     def enqueue_sync(self, specs: Sequence[JobSpec]) -> list[str]:
         """Store steps from code without an event loop."""
         return self.engine().enqueue_sync(specs)
+
+    def diagnose_sync(self) -> list[Finding]:
+        """Say what is wrong with the queue and its database; opens the store for itself."""
+        return self._engine.diagnose_sync()
 
     def _made(self) -> Engine:
         return Engine(self._settings, environment())

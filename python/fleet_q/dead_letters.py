@@ -125,7 +125,7 @@ class DeadLetters:
             yield from zip(page, self._client.engine().replay_sync(page), strict=True)
 
     def purge_sync(self, step_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Delete many, page by page; each with its verdict, as `Engine.purge` spells it."""
+        """Delete many, page by page; each with its verdict, as `Engine.purge_sync` spells it."""
         for page in _cut(step_ids):
             yield from zip(page, self._client.engine().purge_sync(page), strict=True)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from .types import Json, State
 
-__all__ = ["Health", "PodInfo", "Stats"]
+if TYPE_CHECKING:
+    from ._core import SchemaDict
+
+__all__ = ["Health", "PodInfo", "Schema", "Stats"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,38 @@ class PodInfo:
             can_lead=bool(row.get("can_lead")),
             meta=cast("dict[str, Json]", meta) if isinstance(meta, dict) else {},
         )
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What schema a database has, and what this version of fleet-q would make of it.
+
+    >>> Schema(version=0, min_compatible=0, speaks=1, pending=(1,)).state
+    'pending'
+    """
+
+    version: int
+    """0 without tables."""
+    min_compatible: int
+    """The oldest schema version that code must speak to work with these tables."""
+    speaks: int
+    """The version this fleet-q writes."""
+    pending: tuple[int, ...]
+    """What `migrate` would go through."""
+
+    @property
+    def state(self) -> Literal["current", "pending", "newer", "too_new"]:
+        """Say whether this fleet-q can work with it: `newer` ones it can, `too_new` ones it cannot."""
+        if self.min_compatible > self.speaks:
+            return "too_new"
+        if self.version > self.speaks:
+            return "newer"
+        return "pending" if self.pending else "current"
+
+    @classmethod
+    def read(cls, row: SchemaDict) -> Schema:
+        """Read what the core gives."""
+        return cls(row["version"], row["min_compatible"], row["speaks"], tuple(row["pending"]))
 
 
 class Health(TypedDict):

@@ -13,7 +13,7 @@ use crate::rules::step::{PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
 use crate::runtime::ClientError;
 use crate::store::journal::DeadLetter;
-use crate::store::{CancelVerdict, Content, Failed, Pod, PurgeVerdict, ReplayVerdict, Stats, Step};
+use crate::store::{CancelVerdict, Content, Failed, Pod, PurgeVerdict, ReplayVerdict, Schema, Stats, Step};
 
 /// What a call of the client gives Python. Made into an object only where Python is attached anyway.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub enum Answer {
     Letters(Vec<DeadLetter>),
     Stats(Stats),
     Pods(Vec<Pod>),
+    Schema(Schema),
     /// Each step of a batch by itself; the first refusal becomes the exception.
     Stored(Vec<Result<StepId, ClientError>>),
 }
@@ -63,6 +64,7 @@ impl<'py> IntoPyObject<'py> for Answer {
             Self::Letters(letters) => list(py, &letters, letter_dict),
             Self::Stats(stats) => Ok(stats_dict(py, &stats)?.into_any()),
             Self::Pods(pods) => list(py, &pods, pod_dict),
+            Self::Schema(schema) => Ok(schema_dict(py, &schema)?.into_any()),
             Self::Stored(rows) => stored(py, rows),
         }
     }
@@ -198,6 +200,15 @@ fn pod_dict<'py>(py: Python<'py>, pod: &Pod) -> PyResult<Bound<'py, PyDict>> {
     dict.set_item(intern!(py, "beating_since"), seconds(pod.view.beating_since))?;
     dict.set_item(intern!(py, "can_lead"), pod.view.can_lead)?;
     dict.set_item(intern!(py, "meta"), parsed(py, &pod.meta)?)?;
+    Ok(dict)
+}
+
+fn schema_dict<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item(intern!(py, "version"), schema.found.version)?;
+    dict.set_item(intern!(py, "min_compatible"), schema.found.min_compatible)?;
+    dict.set_item(intern!(py, "speaks"), schema.speaks)?;
+    dict.set_item(intern!(py, "pending"), &schema.pending)?;
     Ok(dict)
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use super::answers::{self, Answer};
 use super::engine::{Engine, nothing_to_await, running_loop};
 use super::reply::Reply;
-use super::{awaitable, config, convert, errors, health, opening};
+use super::{awaitable, config, convert, doctor, errors, health, opening};
 use crate::rules::demand::Executor;
-use crate::store::Control;
+use crate::store::{Control, Script};
 
 #[pymethods]
 #[allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
@@ -140,6 +140,27 @@ impl Engine {
         })
     }
 
+    fn migrate<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.act(py, |client| async move { client.migrate().await.map(Answer::Schema) })
+    }
+
+    fn migrate_sync<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.block(py, |client| async move { client.migrate().await.map(Answer::Schema) })
+    }
+
+    fn schema_sync<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.block(py, |client| async move { client.schema().await.map(Answer::Schema) })
+    }
+
+    fn migration_sql_sync<'py>(&self, py: Python<'py>, from_version: u32) -> PyResult<Bound<'py, PyAny>> {
+        let script = Script::Migration { from: from_version };
+        self.block(py, |client| async move { client.script(script).await.map(Answer::Text) })
+    }
+
+    fn grants_sql_sync<'py>(&self, py: Python<'py>, role: String) -> PyResult<Bound<'py, PyAny>> {
+        self.block(py, |client| async move { client.script(Script::Grants { role }).await.map(Answer::Text) })
+    }
+
     fn get<'py>(&self, py: Python<'py>, step_id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let id = convert::step_id(step_id)?;
         self.look(py, |client| async move { client.get(id).await.map(Answer::step) })
@@ -202,11 +223,6 @@ impl Engine {
         self.block(py, |client| async move { client.replay_one(id).await.map(|()| Answer::Nothing) })
     }
 
-    fn purge<'py>(&self, py: Python<'py>, step_ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let ids = convert::step_ids(step_ids)?;
-        self.act(py, |client| async move { client.purge(ids).await.map(|said| answers::of_purge(&said)) })
-    }
-
     fn purge_sync<'py>(&self, py: Python<'py>, step_ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let ids = convert::step_ids(step_ids)?;
         self.block(py, |client| async move { client.purge(ids).await.map(|said| answers::of_purge(&said)) })
@@ -260,6 +276,12 @@ impl Engine {
 
     fn known_tasks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.look(py, |client| async move { client.known_tasks().await.map(Answer::Names) })
+    }
+
+    /// Opens a store of its own, so that it works without tables, and beside a pod that is stuck.
+    fn diagnose_sync<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.check_process(py)?;
+        doctor::findings(py, self.config())
     }
 
     fn health<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

@@ -21,7 +21,7 @@ use crate::rules::config::Config;
 use crate::runtime::{Client, ClientError, lock};
 
 /// How often a blocked caller looks for Ctrl-C.
-const SIGNAL_SLICE: Duration = Duration::from_millis(100);
+pub const SIGNAL_SLICE: Duration = Duration::from_millis(100);
 
 type Called = Result<Answer, ClientError>;
 

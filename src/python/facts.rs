@@ -53,6 +53,9 @@ fn log(event: Event) {
             info!(target: "fleet_q.heartbeat", %pod, "the pod beats again and takes steps again");
         }
         Event::StoreFailed { pod, action, message, unknown } => store_failed(&pod, action, &message, unknown),
+        Event::StoreCaution { message } => {
+            warn!(target: "fleet_q.store", caution = message, "a setting of the database puts work at risk");
+        }
         Event::StoreBack { pod } => info!(target: "fleet_q.store", %pod, "the store answers again"),
         Event::LeaderChanged { pod, leader } => leader_changed(&pod, leader.as_ref()),
         Event::MarkedDead { by, pods } => marked_dead(&by, &pods),

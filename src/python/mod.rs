@@ -11,6 +11,7 @@ mod config;
 mod convert;
 mod core;
 mod crossing;
+mod doctor;
 mod encode;
 mod engine;
 mod errors;

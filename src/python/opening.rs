@@ -22,16 +22,22 @@ use crate::store::{Error, Store};
 
 pub fn parts(config: &Config, threads: Arc<Threads>) -> Result<Parts, ClientError> {
     let failed = |error: Error| ClientError::from_store(&error, &[]);
-    let options = OpenOptions {
-        memory_clock: Arc::new(PodTime),
-        schema: config.schema.clone(),
-        connect_timeout: config.connect_timeout,
-        statement_timeout: config.statement_timeout,
-    };
-    let store: Arc<dyn Store> = url::open(&config.url, options).map_err(failed)?;
+    let store = store(config).map_err(failed)?;
     let local = local(config).map_err(failed)?;
     let (clock, draws) = (Arc::new(SystemClock), Arc::new(SystemDraws));
     Ok(Parts { store, local, clock, draws, events: Events::default(), spawner: threads })
+}
+
+/// Opens the store that the settings name; connects to no server yet.
+pub fn store(config: &Config) -> Result<Arc<dyn Store>, Error> {
+    let options = OpenOptions {
+        memory_clock: Arc::new(PodTime),
+        schema: config.schema.clone(),
+        pod_name: config.pod_name.clone(),
+        connect_timeout: config.connect_timeout,
+        statement_timeout: config.statement_timeout,
+    };
+    url::open(&config.url, options)
 }
 
 /// The clock of `memory://`, a store that lives inside the pod and has no other.
@@ -46,8 +52,9 @@ impl DatabaseClock for PodTime {
 
 /// A process that runs no steps, or whose store ends with it, has nothing to keep.
 fn local(config: &Config) -> Result<Arc<dyn Local>, Error> {
-    let Some(folder) = own_folder(config)?.filter(|_| config.role != Role::Producer) else {
-        return Ok(Arc::new(MemoryLocal::new()));
+    let folder = match journal_folder(config)? {
+        Some(folder) if config.role != Role::Producer => folder,
+        Some(_) | None => return Ok(Arc::new(MemoryLocal::new())),
     };
     let random = u64::from_le_bytes(SystemDraws.bytes()[..8].try_into().expect("eight of sixteen bytes"));
     let name = format!("{}-{random:016x}", std::process::id());
@@ -57,14 +64,14 @@ fn local(config: &Config) -> Result<Arc<dyn Local>, Error> {
 /// The dead letters that pods of this store have kept on this machine. Opens no store and takes nothing.
 pub fn letters(config: &Config, limit: u32) -> Result<Answer, ClientError> {
     let failed = |error: Error| ClientError::from_store(&error, &[]);
-    let Some(folder) = own_folder(config).map_err(failed)? else { return Ok(Answer::Letters(Vec::new())) };
+    let Some(folder) = journal_folder(config).map_err(failed)? else { return Ok(Answer::Letters(Vec::new())) };
     LocalFiles::letters_in(&folder, limit).map(Answer::Letters).map_err(failed)
 }
 
-/// Where the pods of one store keep their files; `None` for a store that does not last.
-fn own_folder(config: &Config) -> Result<Option<PathBuf>, Error> {
-    let under = || config.local_path.as_ref().map_or_else(state_folder, PathBuf::from);
-    Ok(lasting_name(config)?.map(|store| under().join(store)))
+/// Where pods of this machine keep their journals for this store; `None` for a store that does not last.
+pub fn journal_folder(config: &Config) -> Result<Option<PathBuf>, Error> {
+    let store = lasting_name(config)?;
+    Ok(store.map(|store| config.local_path.as_ref().map_or_else(state_folder, PathBuf::from).join(store)))
 }
 
 /// A name for the store, the same in every process that uses it; `None` for one that does not last.

@@ -111,6 +111,14 @@ impl Floors {
         self.belief.clone()
     }
 
+    /// As [`Self::belief`], after these fronts were given a floor, unless others have one already.
+    pub fn belief_with(&mut self, first: &[Front]) -> Belief {
+        if self.belief.tracked.is_empty() {
+            self.track(first);
+        }
+        self.belief()
+    }
+
     /// Whether it is time that a claim also asks where the fronts are now.
     pub fn want_a_look(&self) -> bool {
         self.steps_since >= STEPS_PER_LOOK || self.claims_since >= CLAIMS_PER_LOOK

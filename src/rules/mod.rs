@@ -9,6 +9,7 @@ pub mod claim;
 pub mod config;
 pub mod content;
 pub mod demand;
+pub mod diagnosis;
 pub mod election;
 pub mod floors;
 pub mod outcome;

@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use super::clock::StepIds;
 use super::enqueuer::Enqueuer;
 use super::error::{ClientError, Result};
+use super::events::Event;
 use super::fleet::Parts;
 use super::hand_off::Host;
 use super::lock;
@@ -20,7 +21,7 @@ use crate::rules::step::StepId;
 use crate::rules::time::{Millis, Monotonic};
 use crate::store::{
     self, CancelVerdict, Content, Control, Due, Failed, Failures, Migrate, NewStep, PurgeVerdict, ReplayVerdict,
-    Search, Stats, Step,
+    Schema, Script, Search, Stats, Step,
 };
 
 /// One step to be, as a caller asks for it.
@@ -77,13 +78,51 @@ impl Client {
     /// Creates or checks the tables, once; a failure is tried again by the next call.
     pub(crate) async fn connect(&self) -> Result<()> {
         self.check_open()?;
-        self.0.connected.get_or_try_init(|| self.migrate()).await?;
+        self.0.connected.get_or_try_init(|| self.prepare()).await?;
         Ok(())
     }
 
-    async fn migrate(&self) -> Result<()> {
-        let mode = if self.0.config.auto_migrate { Migrate::Apply } else { Migrate::CheckOnly };
-        self.ask("migration", || self.0.parts.store.migrate(mode)).await.map(drop)
+    async fn prepare(&self) -> Result<()> {
+        self.beware().await?;
+        if self.0.config.auto_migrate {
+            return self.apply().await;
+        }
+        self.ask("the look at the schema", || self.0.parts.store.migrate(Migrate::CheckOnly)).await.map(drop)
+    }
+
+    /// Says once what the database's settings put at risk; refuses those that break P1.
+    async fn beware(&self) -> Result<()> {
+        for message in self.ask("the look at the settings", || self.0.parts.store.cautions()).await? {
+            self.0.parts.events.emit(Event::StoreCaution { message });
+        }
+        Ok(())
+    }
+
+    async fn apply(&self) -> Result<()> {
+        // Without the deadline of other calls: the store bounds its own waits here.
+        let call = || self.0.parts.store.migrate(Migrate::Apply);
+        let applied = until_answered(&*self.0.parts.clock, &*self.0.parts.draws, self.until(), call).await;
+        applied.map(drop).map_err(|error| ClientError::from_store(&error, &[]))
+    }
+
+    /// Creates or upgrades the tables now, whatever `auto_migrate` says.
+    pub async fn migrate(&self) -> Result<Schema> {
+        self.check_open()?;
+        self.beware().await?;
+        self.apply().await?;
+        self.schema().await
+    }
+
+    /// What schema the database has. Creates nothing, unlike every other call.
+    pub async fn schema(&self) -> Result<Schema> {
+        self.check_open()?;
+        self.ask("the look at the schema", || self.0.parts.store.schema()).await
+    }
+
+    /// What a database administrator may run instead of this process.
+    pub async fn script(&self, script: Script) -> Result<String> {
+        self.check_open()?;
+        self.ask("writing the script", || self.0.parts.store.script(&script)).await
     }
 
     /// Stores steps; concurrent calls share commits. A row that is refused leaves its neighbours alone.
@@ -232,14 +271,18 @@ impl Client {
         Fut: Future<Output = store::Result<T>>,
     {
         let (parts, config) = (&self.0.parts, &self.0.config);
-        let until = parts.clock.monotonic() + config.connect_timeout;
         let timed = || with_deadline(config.statement_timeout, action, call());
-        let answer = until_answered(&*parts.clock, &*parts.draws, until, timed).await;
+        let answer = until_answered(&*parts.clock, &*parts.draws, self.until(), timed).await;
         answer.map_err(|error| ClientError::from_store(&error, &[]))
+    }
+
+    /// When a call that begins now gives up.
+    fn until(&self) -> Monotonic {
+        self.0.parts.clock.monotonic() + self.0.config.connect_timeout
     }
 }
 
-fn tasks_in(meta: &str) -> Vec<String> {
+pub(super) fn tasks_in(meta: &str) -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Meta {
         #[serde(default)]

@@ -12,7 +12,7 @@ pub type Result<T, E = ClientError> = std::result::Result<T, E>;
 pub enum ClientError {
     /// The store stayed away for `connect_timeout`. With `unknown`, the steps may be stored all the
     /// same: enqueue again with the same ids (`step_id=`) to be safe.
-    #[error("the store cannot be reached: {message}")]
+    #[error("{message}")]
     StoreUnavailable { message: String, step_ids: Vec<StepId>, unknown: bool },
     #[error("step {holder} already holds the unique key {key:?}; wait for it, cancel it, or use another key")]
     UniqueConflict { key: String, holder: StepId },

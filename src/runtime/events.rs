@@ -90,6 +90,10 @@ pub enum Event {
     StoreBack {
         pod: PodId,
     },
+    /// A setting of the database puts something at risk; said once per process.
+    StoreCaution {
+        message: String,
+    },
     LeaderChanged {
         pod: PodId,
         leader: Option<PodId>,

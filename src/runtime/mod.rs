@@ -8,6 +8,7 @@ mod core;
 mod cycle;
 mod dead_letters;
 mod desk;
+pub mod doctor;
 mod ending;
 mod enqueuer;
 pub mod error;

@@ -32,9 +32,7 @@ pub enum Error {
         #[source]
         cause: Option<Cause>,
     },
-    #[error(
-        "the database has schema version {found} (needs code of at least version {min_compatible}), this fleet-q speaks {speaks}: {mend}"
-    )]
+    #[error("{}: {mend}", of_schema(*.found, *.min_compatible, *.speaks))]
     Schema { found: u32, min_compatible: u32, speaks: u32, mend: &'static str },
     #[error("the store is closed")]
     Stopped,
@@ -72,6 +70,17 @@ impl Error {
     /// Whether waiting may help.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Unknown { .. })
+    }
+}
+
+/// What is wrong with a schema, as a clause that a mend can follow.
+fn of_schema(found: u32, min_compatible: u32, speaks: u32) -> String {
+    match found {
+        0 => "the database lacks the tables that this fleet-q needs".into(),
+        _ if found < speaks => format!("the database has schema version {found}, this fleet-q needs {speaks}"),
+        _ => format!(
+            "the database has schema version {found}, which needs code of at least version {min_compatible}; this fleet-q speaks {speaks}"
+        ),
     }
 }
 

@@ -5,9 +5,11 @@
 
 pub mod clock;
 pub mod error;
+mod examine;
 pub mod failures;
 pub mod journal;
 pub mod memory;
+pub mod migrate;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "sqlite")]
@@ -22,6 +24,7 @@ pub use failures::{Failed, Failures, LastError, PurgeVerdict, Since};
 pub use types::*;
 pub use url::open;
 
+use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::Timestamp;
 
@@ -36,7 +39,25 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Creates or upgrades the tables, or with [`Migrate::CheckOnly`] only looks.
     /// Refuses a schema whose `min_compatible` is above what this build speaks.
+    /// Happens whole or not at all, one caller at a time; bounds its own waits, for it may take longer than other calls.
     async fn migrate(&self, mode: Migrate) -> Result<SchemaVersion>;
+
+    /// What schema the database has and what `migrate` would do to it. Changes nothing; tables that are
+    /// missing, old or too new are an answer, no error.
+    async fn schema(&self) -> Result<Schema>;
+
+    /// The statements that somebody with more rights runs instead of this store, as text for the database's own shell.
+    async fn script(&self, script: &Script) -> Result<String> {
+        match script {
+            Script::Migration { .. } => Err(Error::config("this store has no tables that could be made by hand")),
+            Script::Grants { .. } => Err(Error::config("this store knows no roles: who may open it may use it")),
+        }
+    }
+
+    /// What the database's own settings put at risk, a sentence each; an error for what P1 cannot stand.
+    async fn cautions(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 
     /// The database's clock.
     async fn now(&self) -> Result<Timestamp>;
@@ -108,6 +129,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Pauses or resumes a queue for the whole fleet.
     async fn control(&self, command: &Control) -> Result<()>;
+
+    /// Looks at the database as a doctor does, and changes nothing. Works without tables and with few
+    /// rights: what cannot be read is told fact by fact, what has no meaning here is `Absent`.
+    async fn examine(&self) -> Result<Examination>;
 
     /// A counter that changes whenever there may be new work: a hint, never a promise.
     /// A store without wake-ups never changes it; polling is the safety net.

@@ -36,6 +36,26 @@ pub struct SchemaVersion {
     pub min_compatible: u32,
 }
 
+/// What schema a database has, and what this build would make of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// Zeros where there are no tables.
+    pub found: SchemaVersion,
+    /// The version this build writes.
+    pub speaks: u32,
+    /// The versions `migrate` would go through, in order.
+    pub pending: Vec<u32>,
+}
+
+/// What a database administrator may run by hand instead of this store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// What brings tables of version `from` (0: none) to what this build speaks, in one transaction.
+    Migration { from: u32 },
+    /// What lets a role work with the tables and change neither them nor the schema.
+    Grants { role: String },
+}
+
 /// Bytes and what they are. fleet-q itself writes `application/json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {

@@ -26,6 +26,8 @@ pub struct OpenOptions {
     /// The clock of `memory://`, which has no database to ask; other stores use their database's own.
     pub memory_clock: Arc<dyn DatabaseClock>,
     pub schema: Option<String>,
+    /// Told to a server that shows who is connected.
+    pub pod_name: Option<String>,
     pub connect_timeout: Millis,
     pub statement_timeout: Millis,
 }
@@ -36,6 +38,16 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
         Target::Memory => Ok(Arc::new(MemoryStore::new(options.memory_clock))),
         Target::Sqlite { path, synchronous_normal } => open_sqlite(path, synchronous_normal, options.statement_timeout),
         Target::Postgres => open_postgres(url, options),
+    }
+}
+
+/// Refuses a database file that is not there, which `open` would create.
+pub fn require_existing(url: &str) -> Result<()> {
+    match parse(url)? {
+        Target::Sqlite { path: Some(path), .. } if !path.exists() => {
+            Err(Error::config(format!("there is no file {}", path.display())))
+        }
+        Target::Memory | Target::Sqlite { .. } | Target::Postgres => Ok(()),
     }
 }
 
@@ -120,6 +132,7 @@ fn open_postgres(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     use super::postgres::{PostgresOptions, PostgresStore, WORK_CONNECTIONS};
     let options = PostgresOptions {
         schema: options.schema,
+        pod_name: options.pod_name,
         work_connections: WORK_CONNECTIONS,
         connect_timeout: options.connect_timeout,
         statement_timeout: options.statement_timeout,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fleet_q::rules::config::schema::{Form, Kind, PREFIX, SCHEMES};
 use fleet_q::rules::config::{SCHEMA, StoreKind};
+use fleet_q::rules::diagnosis;
 use fleet_q::rules::state::{Action, State, TRANSITIONS, settle};
 
 #[test]
@@ -19,18 +20,31 @@ fn states_page_says_what_the_transitions_say() {
 }
 
 #[test]
+fn guide_to_the_doctor_lists_every_finding() {
+    let path = root().join("docs/guides/doctor.md");
+    let page = std::fs::read_to_string(&path).expect("the guide is there");
+    let mark = "from src/rules/diagnosis/kinds.rs; change the code, not this table. -->\n";
+    let (head, _) = page.split_once(mark).expect("the guide marks where its table begins");
+    check_file(&path, &format!("{head}{mark}{}", findings_table()));
+}
+
+#[test]
 fn tables_page_shows_the_migrations() {
     check("schema.md", &tables_page());
 }
 
 fn check(name: &str, expected: &str) {
-    let path = root().join("docs/reference").join(name);
+    check_file(&root().join("docs/reference").join(name), expected);
+}
+
+fn check_file(path: &Path, expected: &str) {
     if std::env::var_os("FLEET_Q_BLESS").is_some() {
-        std::fs::write(&path, expected).expect("docs/reference can be written");
+        std::fs::write(path, expected).expect("docs can be written");
         return;
     }
-    let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "docs/reference/{name} is not what the code says; run `make docs` and commit it");
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    let name = path.display();
+    assert!(found == expected, "{name} is not what the code says; run `make docs` and commit it");
 }
 
 fn root() -> PathBuf {
@@ -125,6 +139,25 @@ stateDiagram-v2
 
 fn name(action: Action) -> String {
     format!("{action:?}").to_lowercase()
+}
+
+// --- findings ---
+
+/// One table per area, in the order the doctor looks.
+fn findings_table() -> String {
+    let mut page = String::new();
+    let mut area = None;
+    let mut kinds: Vec<_> = diagnosis::Kind::ALL.iter().map(|kind| kind.about()).collect();
+    kinds.sort_by_key(|about| about.area);
+    for about in kinds {
+        if area.replace(about.area) != Some(about.area) {
+            write!(page, "\n### {}\n| finding | level | meaning | mend |\n|---|---|---|---|\n", about.area)
+                .expect("a String takes all");
+        }
+        let (id, level, means, mend) = (about.id, about.level, cell(about.means), cell(about.mend));
+        writeln!(page, "| `{id}` | {level} | {means} | {mend} |").expect("a String takes all");
+    }
+    page
 }
 
 // --- tables ---

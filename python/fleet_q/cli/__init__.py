@@ -16,6 +16,8 @@ from fleet_q.logs import configure
 from fleet_q.types import JsonIn
 
 from .dlq import dlq
+from .doctor import doctor
+from .migrate import migrate
 from .target import Url, load, refuse
 
 __all__ = ["main"]
@@ -41,6 +43,9 @@ def _root(
     if version:
         typer.echo(f"fleet-q {__version__}")
         raise typer.Exit
+
+
+cli.command()(migrate)
 
 
 @cli.command()
@@ -94,6 +99,9 @@ def demo(
     except ImportError as cause:
         refuse(f"the demo needs FastAPI and uvicorn: pip install fleet-q[fastapi] ({cause})")
     raise typer.Exit(drive(keep=keep, as_json=as_json, limit=limit, url=url))
+
+
+cli.command()(doctor)
 
 
 def _log_style(settings: dict[str, object]) -> Literal["json", "console"]:

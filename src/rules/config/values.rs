@@ -156,7 +156,8 @@ pub(super) fn store_kind(url: &str) -> Result<StoreKind, Wrong> {
         StoreKind::Sqlite => {
             return wrong("names no file", "give sqlite:///path, with three slashes, or sqlite://:memory:");
         }
-        StoreKind::Postgres | StoreKind::Snowflake if place.is_empty() => return wrong("names no host", mend()),
+        // A Postgres URL may leave the place to libpq's variables and defaults.
+        StoreKind::Snowflake if place.is_empty() => return wrong("names no host", mend()),
         StoreKind::Memory | StoreKind::Postgres | StoreKind::Snowflake => {}
     }
     Ok(*kind)

@@ -3,6 +3,7 @@
 //! Owns the lock and the connection; asks `rules` for every decision. Never spawns, sleeps or waits;
 //! the same calls give the same answers. Refuses to be durable or shared beyond its process.
 
+mod examine;
 mod failures;
 mod fleet;
 mod history;
@@ -25,9 +26,10 @@ use super::error::{Error, Refusal, Result};
 use super::failures::{Failed, Failures, PurgeVerdict};
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
-    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
-    Stats, Step, Verdict,
+    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
+    Search, Stats, Step, Verdict,
 };
+use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::Timestamp;
 use rows::Rows;
@@ -121,6 +123,11 @@ impl Store for MemoryStore {
 
     async fn migrate(&self, _mode: Migrate) -> Result<SchemaVersion> {
         self.open().map(|_| Self::SCHEMA)
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        let found = self.open().map(|_| Self::SCHEMA)?;
+        Ok(Schema { found, speaks: found.version, pending: Vec::new() })
     }
 
     async fn now(&self) -> Result<Timestamp> {
@@ -227,6 +234,10 @@ impl Store for MemoryStore {
         };
         self.tell(news);
         Ok(())
+    }
+
+    async fn examine(&self) -> Result<Examination> {
+        self.open().map(|(tables, _)| tables.examine())
     }
 
     fn wake_ups(&self) -> watch::Receiver<u64> {

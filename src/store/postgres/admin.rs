@@ -107,6 +107,7 @@ pub(super) async fn search(db: &Connections, filter: &Search) -> Result<Vec<Step
         .with("before", filter.before)
         .with("queue", filter.queue.as_deref())
         .with("task", filter.task.as_deref())
+        .with("pending_only", states == [State::Pending.as_str()])
         .with("states", (!states.is_empty()).then_some(states))
         .with("tag", filter.tag.as_deref())
         .number("limit_literal", i64::from(filter.limit));

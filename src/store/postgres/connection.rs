@@ -9,6 +9,7 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -128,7 +129,8 @@ impl Connections {
         let mut held = self.beats.lock().await;
         let client = match held.take().filter(|client| !client.is_closed()) {
             Some(client) => client,
-            None => self.connect().await?,
+            // Its driver ends with it: every call on it then says that the connection is closed.
+            None => self.connect().await?.0,
         };
         let limits = self.limits(self.sql.limits_of_beat.call(None));
         let answer = self.in_time(&client, &limits, calls, Effect::Possible).await;
@@ -138,14 +140,13 @@ impl Connections {
         answer.map_err(|failure| failure.into_error(Effect::Possible))
     }
 
-    async fn connect(&self) -> Result<Client> {
+    /// A connection apart from the pool, and the task that drives it.
+    pub async fn connect(&self) -> Result<(Client, JoinHandle<()>)> {
         let connecting = self.config.connect(self.tls.clone());
         let connected = tokio::time::timeout(self.connect_timeout, connecting).await;
         let (client, driver) =
             connected.map_err(|e| Error::unavailable("no connection in time", e))?.map_err(of_connecting)?;
-        // Its end is the client's: every call on it then says that the connection is closed.
-        tokio::spawn(async move { drop(driver.await) });
-        Ok(client)
+        Ok((client, tokio::spawn(async move { drop(driver.await) })))
     }
 
     pub async fn close(&self) {
@@ -153,12 +154,17 @@ impl Connections {
         *self.beats.lock().await = None;
     }
 
+    /// How long the server may take for a statement of ours, and to wait for a lock.
+    pub const fn patience(&self) -> Duration {
+        self.statement_timeout
+    }
+
     pub fn tally(&self) -> Tally {
         let [statements, commits] = &self.tally;
         Tally { statements: statements.load(Ordering::Relaxed), commits: commits.load(Ordering::Relaxed) }
     }
 
-    fn limits<'a>(&self, call: Call<'a>) -> Call<'a> {
+    pub fn limits<'a>(&self, call: Call<'a>) -> Call<'a> {
         let ms = format!("{}ms", self.statement_timeout.as_millis());
         call.with("statement_timeout", ms.clone()).with("idle_timeout", ms)
     }

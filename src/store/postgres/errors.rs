@@ -5,9 +5,9 @@ use std::error::Error as _;
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
+use super::tls;
 use crate::store::error::Error;
-
-pub(super) const MEND_MISSING: &str = "run `fleet-q migrate`, or leave AUTO_MIGRATE on";
+use crate::store::migrate::MEND_OLDER;
 
 /// Whether the transaction of a failed statement may have been committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +29,13 @@ pub(super) fn of_statement(error: tokio_postgres::Error, effect: Effect) -> Erro
 /// What a failed attempt to connect means: nothing was sent but a greeting.
 pub(super) fn of_connecting(error: tokio_postgres::Error) -> Error {
     match database(&error) {
-        Some(db) if is_wrong_for_good(db.code()) => {
-            Error::Config { message: text(&error), cause: Some(Box::new(error)) }
-        }
-        Some(_) | None => Error::unavailable(text(&error), error),
+        Some(db) if is_wrong_for_good(db.code()) => Error::config(text(&error)),
+        Some(_) => Error::unavailable(text(&error), error),
+        None => match tls::mend(&error) {
+            // No certificate becomes trusted by waiting.
+            Some(mend) => Error::config(format!("{}: {mend}", text(&error))),
+            None => Error::unavailable(text(&error), error),
+        },
     }
 }
 
@@ -86,10 +89,11 @@ fn ends_connection(db: &DbError) -> bool {
 fn of_database(error: tokio_postgres::Error) -> Error {
     let code = database(&error).map_or(SqlState::INTERNAL_ERROR, |db| db.code().clone());
     if [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN, SqlState::INVALID_SCHEMA_NAME].contains(&code) {
-        return Error::Schema { found: 0, min_compatible: 0, speaks: super::migrate::SPEAKS, mend: MEND_MISSING };
+        let speaks = super::migrate::HISTORY.speaks();
+        return Error::Schema { found: 0, min_compatible: 0, speaks, mend: MEND_OLDER };
     }
     if is_wrong_for_good(&code) {
-        return Error::Config { message: text(&error), cause: Some(Box::new(error)) };
+        return Error::config(text(&error));
     }
     match &code.code()[..2] {
         // Busy, out of means, stopped by an operator or by its own time limit, read-only for now, a rival.

@@ -63,14 +63,14 @@ impl Known {
     /// One for each lane, and one for hand-offs.
     pub fn looks(&self, demand: Option<&ClaimCall>) -> Vec<Look> {
         let Some(demand) = demand else { return Vec::new() };
-        let filters = demand.lanes.iter().map(Filter::of).chain([Filter::Everyone]);
-        filters.map(|filter| self.look(filter, demand.kind)).collect()
+        let lanes = demand.lanes.iter().map(|lane| self.look(Filter::of(lane), &first_fronts(lane), demand.kind));
+        lanes.chain([self.look(Filter::Everyone, &[], demand.kind)]).collect()
     }
 
-    fn look(&self, filter: Filter, kind: ClaimKind) -> Look {
+    fn look(&self, filter: Filter, first: &[Front], kind: ClaimKind) -> Look {
         let mut looks = unpoisoned(&self.looks);
         let floors = of(&mut looks, &filter);
-        let belief = floors.belief();
+        let belief = floors.belief_with(first);
         let asks = kind == ClaimKind::Ordinary && floors.want_a_look() && belief.asked().next().is_some();
         Look { filter, belief, asks }
     }
@@ -124,6 +124,16 @@ impl Known {
 
     pub fn set_ended(&self, floors: Ended) {
         *unpoisoned(&self.ended) = floors;
+    }
+}
+
+/// Has a floor before the first claim does: a pod that finds nothing to claim must not read a foreign backlog each time.
+fn first_fronts(lane: &Lane) -> Vec<Front> {
+    match &lane.queues {
+        Queues::All | Queues::Except(_) => vec![Front { queue: None, priority: 0 }],
+        Queues::Only(queues) => {
+            queues.iter().map(|queue| Front { queue: Some(Arc::clone(queue)), priority: 0 }).collect()
+        }
     }
 }
 

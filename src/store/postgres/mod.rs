@@ -9,8 +9,11 @@ mod batch;
 mod claim;
 mod connection;
 mod cycle;
+mod durability;
 mod enqueue;
 mod errors;
+mod examine;
+mod examined;
 mod failures;
 mod finish;
 mod floors;
@@ -18,6 +21,7 @@ mod leader;
 mod migrate;
 mod pods;
 mod rows;
+mod script;
 mod sql;
 mod tls;
 mod url;
@@ -29,6 +33,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::connection::{Bounds, Connections};
+use self::durability::Durability;
 use self::floors::Known;
 use self::sql::Statements;
 use self::url::Process;
@@ -37,11 +42,13 @@ use super::Store;
 use super::clock::DatabaseClock;
 use super::error::{Error, Refusal, Result};
 use super::failures::{Failed, Failures, PurgeVerdict};
+use super::migrate::History;
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
-    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
-    Stats, Step, Tally, Verdict,
+    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
+    Script, Search, Stats, Step, Tally, Verdict,
 };
+use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
 
@@ -52,6 +59,8 @@ pub const WORK_CONNECTIONS: usize = 2;
 pub struct PostgresOptions {
     /// `None`: the connection's own schema, by its `search_path`.
     pub schema: Option<String>,
+    /// Tells the server who connects, in `pg_stat_activity`.
+    pub pod_name: Option<String>,
     pub work_connections: usize,
     pub connect_timeout: Millis,
     /// The server's limit for each statement of ours; with a little grace also how long we wait.
@@ -67,6 +76,8 @@ pub struct PostgresStore {
     floors: Known,
     schema: Option<String>,
     listens: bool,
+    durability: Durability,
+    history: History,
 }
 
 impl PostgresStore {
@@ -75,12 +86,16 @@ impl PostgresStore {
         if options.schema.as_deref().is_some_and(|name| name.is_empty() || name.len() > 63 || name.contains('\0')) {
             return Err(Error::config("SCHEMA is a name of 1 to 63 bytes"));
         }
-        let address = url::read(url, &Process)?;
-        let tls = tls::connector(&address.trust)?;
+        let program =
+            options.pod_name.as_deref().map_or_else(|| "fleet-q".to_owned(), |name| format!("fleet-q {name}"));
+        let address = url::read(url, &program, &Process)?;
+        let tls = tls::connector(&address.trust, address.identity.as_ref())?;
         let mut config = address.config;
-        // All hosts together get the time that a caller waits; one that swallows packets leaves the rest theirs.
-        let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
-        config.connect_timeout(options.connect_timeout.as_duration() / u32::try_from(hosts).unwrap_or(1));
+        if config.get_connect_timeout().is_none() {
+            // All hosts together get the time that a caller waits; one that swallows packets leaves the rest theirs.
+            let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
+            config.connect_timeout(options.connect_timeout.as_duration() / u32::try_from(hosts).unwrap_or(1));
+        }
         let statements = Arc::new(Statements::read(options.schema.as_deref()));
         let bounds = Bounds {
             work_connections: options.work_connections,
@@ -89,8 +104,21 @@ impl PostgresStore {
             clock: options.clock,
         };
         let db = Arc::new(Connections::new(config, tls, statements, bounds)?);
-        let wakes = Wakes::new(address.listen);
-        Ok(Self { db, wakes, floors: Known::default(), schema: options.schema, listens: address.listen })
+        Ok(Self {
+            db,
+            wakes: Wakes::new(address.listen),
+            floors: Known::default(),
+            schema: options.schema,
+            listens: address.listen,
+            durability: address.durability,
+            history: migrate::HISTORY,
+        })
+    }
+
+    /// Speaks another schema than this build's own; for tests of migrations that are not yet there.
+    #[must_use]
+    pub fn with_history(self, history: History) -> Self {
+        Self { history, ..self }
     }
 
     fn bump_if(&self, news: bool) {
@@ -102,7 +130,7 @@ impl PostgresStore {
 
 /// Names the database of a URL, without who connects and how: the same for every process that uses it.
 pub fn place(url: &str) -> Result<String> {
-    let config = url::read(url, &Process)?.config;
+    let config = url::read(url, "", &Process)?.config;
     let hosts = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
     Ok(format!("{hosts:?} {:?}", config.get_dbname().or(config.get_user())))
 }
@@ -114,7 +142,19 @@ impl Store for PostgresStore {
     }
 
     async fn migrate(&self, mode: Migrate) -> Result<SchemaVersion> {
-        migrate::migrate(&self.db, self.schema.as_deref(), mode).await
+        migrate::migrate(&self.db, self.schema.as_deref(), self.history, mode).await
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        migrate::version(&self.db, self.schema.as_deref()).await.map(|found| self.history.look(found))
+    }
+
+    async fn script(&self, script: &Script) -> Result<String> {
+        script::script(&self.db, self.schema.as_deref(), self.history, script).await
+    }
+
+    async fn cautions(&self) -> Result<Vec<String>> {
+        durability::cautions(&self.db, self.durability).await
     }
 
     async fn now(&self) -> Result<Timestamp> {
@@ -217,6 +257,10 @@ impl Store for PostgresStore {
         admin::control(&self.db, command).await?;
         self.bump_if(resumed);
         Ok(())
+    }
+
+    async fn examine(&self) -> Result<Examination> {
+        examine::examine(&self.db, self.schema.as_deref(), self.history).await
     }
 
     fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64> {

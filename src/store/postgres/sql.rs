@@ -28,9 +28,8 @@ pub(super) type Spelled<'c> = (String, Vec<(&'c (dyn ToSql + Sync), Type)>);
 
 impl Statement {
     pub fn read(text: &str, schema: Option<&str>) -> Self {
-        let prefix = schema.map(|schema| format!("{}.", quoted(schema))).unwrap_or_default();
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
-        Self(parts(&lines.join("\n").replace("/*schema*/", &prefix)))
+        Self(parts(&schematized(&lines.join("\n"), schema)))
     }
 
     pub fn call(&self, now: Option<i64>) -> Call<'_> {
@@ -83,6 +82,16 @@ impl<'a> Call<'a> {
     }
 }
 
+/// A statement with the schema in its slots.
+pub(super) fn schematized(text: &str, schema: Option<&str>) -> String {
+    text.replace("/*schema*/", &prefix(schema))
+}
+
+/// What stands before the name of a table.
+pub(super) fn prefix(schema: Option<&str>) -> String {
+    schema.map(|schema| format!("{}.", quoted(schema))).unwrap_or_default()
+}
+
 /// An identifier as Postgres quotes it.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -133,7 +142,10 @@ statements!(
     limits,
     limits_of_beat,
     impatience,
+    migrate_limits,
     migrate_lock,
+    home,
+    durability,
     version,
     schema_exists,
     now,
@@ -179,4 +191,21 @@ statements!(
     recover,
     prune,
     prune_pods,
+    backend,
+    examine_server,
+    examine_tables,
+    examine_indexes,
+    examine_rights,
+    examine_grants,
+    examine_settings,
+    examine_rooms,
+    examine_sizes,
+    examine_sessions,
+    examine_hidden,
+    examine_prepared,
+    examine_slots,
+    examine_standbys,
+    examine_orphans,
+    examine_waiting,
+    examine_held,
 );

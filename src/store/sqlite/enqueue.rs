@@ -1,16 +1,33 @@
-//! Stores new steps, row by row inside one transaction. Splits no batch.
+//! Stores new steps, row by row, a bounded number of them per transaction.
 
 use rusqlite::{ToSql, named_params};
 
-use super::errors::row_fault;
+use super::errors::{partly, row_fault};
 use super::parameters;
-use super::worker::Session;
+use super::worker::{Begin, ROWS_PER_TRANSACTION, Session, Worker};
 use crate::rules::step::StepId;
 use crate::rules::time::Timestamp;
 use crate::store::error::{Refusal, Result};
-use crate::store::types::{Accepted, Due, HandOff, NewStep};
+use crate::store::types::{Accepted, Due, Enqueue, HandOff, NewStep};
 
 type Answer = Result<Accepted, Refusal>;
+
+pub(super) async fn in_batches(work: &Worker, call: &Enqueue) -> Result<Vec<Answer>> {
+    let mut answers = Vec::with_capacity(call.steps.len());
+    let mut offer = call.hand_off.clone();
+    for chunk in call.steps.chunks(ROWS_PER_TRANSACTION) {
+        let (steps, offered) = (chunk.to_vec(), offer.clone());
+        let begin = Begin::Grouped { rows: steps.len() };
+        let stored = work.call(begin, move |session| enqueue(session, &steps, offered.as_ref())).await;
+        let stored = stored.map_err(|e| partly(e, answers.len()))?;
+        if let Some(offer) = &mut offer {
+            let taken = stored.iter().filter(|answer| **answer == Ok(Accepted::HandedOff)).count();
+            offer.limit = offer.limit.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
+        }
+        answers.extend(stored);
+    }
+    Ok(answers)
+}
 
 pub(super) fn enqueue(session: &Session<'_>, steps: &[NewStep], offer: Option<&HandOff>) -> Result<Vec<Answer>> {
     let mut slots_left = offer.map_or(0, |offer| offer.limit);

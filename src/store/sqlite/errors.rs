@@ -4,14 +4,14 @@ use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
 use crate::store::error::Error;
-
-pub(super) const MEND_MISSING: &str = "run `fleet-q migrate`, or leave AUTO_MIGRATE on";
+use crate::store::migrate::MEND_OLDER;
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let message = error.to_string();
         if message.contains("no such table") || message.contains("no such column") {
-            return Self::Schema { found: 0, min_compatible: 0, speaks: super::migrate::SPEAKS, mend: MEND_MISSING };
+            let speaks = super::migrate::HISTORY.speaks();
+            return Self::Schema { found: 0, min_compatible: 0, speaks, mend: MEND_OLDER };
         }
         let Some(code) = error.sqlite_error_code() else {
             return Self::internal(message, error);

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Row, named_params};
 
-use super::errors::internal;
+use super::errors::{internal, partly};
 use super::parameters;
 use super::rows;
-use super::worker::Session;
+use super::worker::{Begin, Session, Worker};
 use crate::rules::step::{Claim, ClaimId, PodId, StepId};
 use crate::rules::time::Millis;
 use crate::store::error::Result;
-use crate::store::types::{MarkDead, Prune, Recover, Recovered};
+use crate::store::types::{MarkDead, Prune, Pruned, Recover, Recovered};
 
 /// Rows moved or deleted in one transaction: deleting a row with its payload is dearer than writing one.
-pub(super) const RECOVERED_PER_TRANSACTION: u32 = 500;
-pub(super) const PRUNED_PER_TRANSACTION: u32 = 500;
+const RECOVERED_PER_TRANSACTION: u32 = 500;
+const PRUNED_PER_TRANSACTION: u32 = 500;
 
 pub(super) fn mark_dead(session: &Session<'_>, call: &MarkDead) -> Result<Vec<PodId>> {
     let mut clamp = session.conn.prepare_cached(include_str!("sql/clamp_beats.sql"))?;
@@ -36,14 +36,49 @@ pub(super) fn mark_dead(session: &Session<'_>, call: &MarkDead) -> Result<Vec<Po
     Ok(call.suspects.iter().map(|(pod, _)| pod).filter(|pod| dead.contains(pod)).cloned().collect())
 }
 
-/// What one transaction recovered.
-pub(super) struct Batch {
-    pub orphans: Vec<Recovered>,
-    /// With those whose id is none: they are moved like the others, but cannot be named.
-    pub moved: u32,
+/// Recovers up to the call's limit, a bounded number of rows per transaction.
+pub(super) async fn recover_in_batches(work: &Worker, call: &Recover) -> Result<Vec<Recovered>> {
+    let mut orphans = Vec::new();
+    let mut left = call.limit;
+    while left > 0 {
+        let (call, limit) = (call.clone(), RECOVERED_PER_TRANSACTION.min(left));
+        let found = work.call(Begin::Write, move |session| recover(session, &call, limit)).await;
+        let found = found.map_err(|e| partly(e, orphans.len()))?;
+        left -= limit;
+        orphans.extend(found.orphans);
+        if found.moved < limit {
+            break;
+        }
+    }
+    Ok(orphans)
 }
 
-pub(super) fn recover(session: &Session<'_>, call: &Recover, limit: u32) -> Result<Batch> {
+/// Prunes up to the call's limit, a bounded number of rows per transaction.
+pub(super) async fn prune_in_batches(work: &Worker, call: &Prune) -> Result<Pruned> {
+    let mut left = call.limit;
+    let mut pruned = Pruned::default();
+    while left > 0 {
+        let (call, limit) = (*call, PRUNED_PER_TRANSACTION.min(left));
+        let gone = work.call(Begin::Write, move |session| prune(session, &call, limit)).await?;
+        left -= gone;
+        pruned.steps += u64::from(gone);
+        if gone < limit {
+            break;
+        }
+    }
+    let keep = call.keep_pods;
+    pruned.pods = work.call(Begin::Write, move |session| prune_pods(session, keep)).await?;
+    Ok(pruned)
+}
+
+/// What one transaction recovered.
+struct Batch {
+    orphans: Vec<Recovered>,
+    /// With those whose id is none: they are moved like the others, but cannot be named.
+    moved: u32,
+}
+
+fn recover(session: &Session<'_>, call: &Recover, limit: u32) -> Result<Batch> {
     let mut statement = session.conn.prepare_cached(include_str!("sql/recover.sql"))?;
     let answers = statement.query_map(
         named_params! {
@@ -63,7 +98,7 @@ pub(super) fn recover(session: &Session<'_>, call: &Recover, limit: u32) -> Resu
 }
 
 /// Deletes up to `limit` final steps, whatever the call's own limit.
-pub(super) fn prune(session: &Session<'_>, call: &Prune, limit: u32) -> Result<u32> {
+fn prune(session: &Session<'_>, call: &Prune, limit: u32) -> Result<u32> {
     let gone = session.conn.prepare_cached(include_str!("sql/prune.sql"))?.execute(named_params! {
         ":keep_completed_ms": parameters::signed(call.keep_completed),
         ":keep_failed_ms": parameters::signed(call.keep_failed),
@@ -73,7 +108,7 @@ pub(super) fn prune(session: &Session<'_>, call: &Prune, limit: u32) -> Result<u
     Ok(u32::try_from(gone).expect("at most the limit, a u32"))
 }
 
-pub(super) fn prune_pods(session: &Session<'_>, keep: Millis) -> Result<u64> {
+fn prune_pods(session: &Session<'_>, keep: Millis) -> Result<u64> {
     let mut statement = session.conn.prepare_cached(include_str!("sql/prune_pods.sql"))?;
     let gone = statement.execute(named_params! {":keep_ms": parameters::signed(keep), ":now": session.now.0})?;
     u64::try_from(gone).map_err(|e| internal(e.to_string()))

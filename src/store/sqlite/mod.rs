@@ -9,6 +9,7 @@ mod connection;
 mod cycle;
 mod enqueue;
 mod errors;
+mod examine;
 mod failures;
 mod finish;
 mod fork;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use self::local::LocalFiles;
+pub use self::local::{LocalFiles, journals};
 pub use self::options::SqliteOptions;
 
 use self::connection::Role;
@@ -38,13 +39,15 @@ use self::fork::Counted;
 use self::turn::{Gate, Turn};
 use self::worker::{Begin, Options, ROWS_PER_TRANSACTION, Session, Worker};
 use super::Store;
-use super::error::{Refusal, Result};
+use super::error::{Error, Refusal, Result};
 use super::failures::{Failed, Failures, PurgeVerdict};
+use super::migrate::History;
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
-    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, SchemaVersion, Search,
-    Stats, Step, Tally, Verdict,
+    ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
+    Script, Search, Stats, Step, Tally, Verdict,
 };
+use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::Timestamp;
 
@@ -55,16 +58,14 @@ pub struct SqliteStore {
     reads: Worker,
     wakes: watch::Wakes,
     durable: bool,
+    history: History,
 }
 
 impl SqliteStore {
     /// Opens or creates the database and starts the threads. Creates no tables: that is `migrate`.
     #[allow(clippy::needless_pass_by_value, reason = "the options of one store, spelled out at the call")]
     pub fn open(options: SqliteOptions) -> Result<Self> {
-        match options.path.clone() {
-            Some(path) => Self::open_file(path, &options),
-            None => Self::open_memory(&options),
-        }
+        options.path.clone().map_or_else(|| Self::open_memory(&options), |path| Self::open_file(path, &options))
     }
 
     fn open_file(path: PathBuf, options: &SqliteOptions) -> Result<Self> {
@@ -79,6 +80,7 @@ impl SqliteStore {
             reads: start("fleet-q-reads", reads, options, Turn::Alone)?,
             wakes: watch::Wakes::new(Some(path)),
             durable: true,
+            history: migrate::HISTORY,
         })
     }
 
@@ -86,20 +88,28 @@ impl SqliteStore {
     fn open_memory(options: &SqliteOptions) -> Result<Self> {
         let only = start("fleet-q-memory", connection::open_memory()?, options, Turn::Alone)?;
         let wakes = watch::Wakes::new(None);
-        Ok(Self { work: only.clone(), beats: only.clone(), reads: only, wakes, durable: false })
+        let history = migrate::HISTORY;
+        Ok(Self { work: only.clone(), beats: only.clone(), reads: only, wakes, durable: false, history })
     }
 
-    /// Asks for steps by id, at most so many in one transaction; answers in their order.
-    async fn in_chunks<V: Send + 'static>(
+    /// Speaks another schema than this build's own; for tests of migrations that are not yet there.
+    #[must_use]
+    pub fn with_history(self, history: History) -> Self {
+        Self { history, ..self }
+    }
+
+    /// Runs `work` over the ids, a bounded number of them per transaction.
+    async fn by_id<T: Send + 'static>(
         &self,
         ids: &[StepId],
-        ask: fn(&Session<'_>, &[StepId]) -> Result<Vec<V>>,
-    ) -> Result<Vec<V>> {
+        work: fn(&Session<'_>, &[StepId]) -> Result<Vec<T>>,
+    ) -> Result<Vec<T>> {
         let mut verdicts = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(ROWS_PER_TRANSACTION) {
-            let (ids, begin) = (chunk.to_vec(), Begin::Grouped { rows: chunk.len() });
-            let work = self.work.call(begin, move |session| ask(session, &ids)).await;
-            verdicts.extend(work.map_err(|e| partly(e, verdicts.len()))?);
+            let ids = chunk.to_vec();
+            let begin = Begin::Grouped { rows: ids.len() };
+            let said = self.work.call(begin, move |session| work(session, &ids)).await;
+            verdicts.extend(said.map_err(|e| partly(e, verdicts.len()))?);
         }
         Ok(verdicts)
     }
@@ -123,7 +133,19 @@ impl Store for SqliteStore {
     }
 
     async fn migrate(&self, mode: Migrate) -> Result<SchemaVersion> {
-        self.work.call(Begin::Write, move |session| migrate::migrate(session.conn, mode)).await
+        migrate::migrate(&self.work, self.schema().await?.found, self.history, mode).await
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        let found = self.reads.call(Begin::Read, |session| migrate::read(session.conn)).await?;
+        Ok(self.history.look(found))
+    }
+
+    async fn script(&self, script: &Script) -> Result<String> {
+        match script {
+            Script::Migration { from } => Ok(migrate::script(self.history, *from)),
+            Script::Grants { .. } => Err(Error::config("SQLite knows no roles: whoever may write the file may use it")),
+        }
     }
 
     async fn now(&self) -> Result<Timestamp> {
@@ -131,19 +153,7 @@ impl Store for SqliteStore {
     }
 
     async fn enqueue(&self, call: &Enqueue) -> Result<Vec<Result<Accepted, Refusal>>> {
-        let mut answers = Vec::with_capacity(call.steps.len());
-        let mut offer = call.hand_off.clone();
-        for chunk in call.steps.chunks(ROWS_PER_TRANSACTION) {
-            let (steps, offered) = (chunk.to_vec(), offer.clone());
-            let begin = Begin::Grouped { rows: steps.len() };
-            let work = self.work.call(begin, move |session| enqueue::enqueue(session, &steps, offered.as_ref()));
-            let stored: Vec<Result<Accepted, Refusal>> = work.await.map_err(|e| partly(e, answers.len()))?;
-            if let Some(offer) = &mut offer {
-                let taken = stored.iter().filter(|answer| **answer == Ok(Accepted::HandedOff)).count();
-                offer.limit = offer.limit.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
-            }
-            answers.extend(stored);
-        }
+        let answers = enqueue::in_batches(&self.work, call).await?;
         self.bump_if(answers.contains(&Ok(Accepted::Stored)));
         Ok(answers)
     }
@@ -181,11 +191,11 @@ impl Store for SqliteStore {
     }
 
     async fn cancel(&self, ids: &[StepId]) -> Result<Vec<CancelVerdict>> {
-        self.in_chunks(ids, admin::cancel).await
+        self.by_id(ids, admin::cancel).await
     }
 
     async fn replay(&self, ids: &[StepId]) -> Result<Vec<ReplayVerdict>> {
-        let verdicts = self.in_chunks(ids, admin::replay).await?;
+        let verdicts = self.by_id(ids, admin::replay).await?;
         self.bump_if(verdicts.contains(&ReplayVerdict::Replayed));
         Ok(verdicts)
     }
@@ -196,7 +206,7 @@ impl Store for SqliteStore {
     }
 
     async fn purge(&self, ids: &[StepId]) -> Result<Vec<PurgeVerdict>> {
-        self.in_chunks(ids, failures::purge).await
+        self.by_id(ids, failures::purge).await
     }
 
     async fn get(&self, ids: &[StepId]) -> Result<Vec<Option<Step>>> {
@@ -239,48 +249,25 @@ impl Store for SqliteStore {
     }
 
     async fn recover(&self, call: &Recover) -> Result<Vec<Recovered>> {
-        let mut orphans = Vec::new();
-        let mut left = call.limit;
-        while left > 0 {
-            let (call, limit) = (call.clone(), leader::RECOVERED_PER_TRANSACTION.min(left));
-            let work = self.work.call(Begin::Write, move |session| leader::recover(session, &call, limit)).await;
-            let found = work.map_err(|e| partly(e, orphans.len()))?;
-            left -= limit;
-            orphans.extend(found.orphans);
-            if found.moved < limit {
-                break;
-            }
-        }
+        let orphans = leader::recover_in_batches(&self.work, call).await?;
         self.bump_if(!orphans.is_empty());
         Ok(orphans)
     }
 
     async fn prune(&self, call: &Prune) -> Result<Pruned> {
-        let mut left = call.limit;
-        let mut pruned = Pruned::default();
-        while left > 0 {
-            let (call, limit) = (*call, leader::PRUNED_PER_TRANSACTION.min(left));
-            let gone = self.work.call(Begin::Write, move |session| leader::prune(session, &call, limit)).await?;
-            left -= gone;
-            pruned.steps += u64::from(gone);
-            if gone < limit {
-                break;
-            }
-        }
-        let keep = call.keep_pods;
-        pruned.pods = self.work.call(Begin::Write, move |session| leader::prune_pods(session, keep)).await?;
-        Ok(pruned)
+        leader::prune_in_batches(&self.work, call).await
     }
 
     async fn control(&self, command: &Control) -> Result<()> {
-        let resumed = match command {
-            Control::Pause { .. } => false,
-            Control::Resume { .. } => true,
-        };
+        let resumed = matches!(command, Control::Resume { .. });
         let command = command.clone();
         self.work.call(Begin::Write, move |session| admin::control(session, &command)).await?;
         self.bump_if(resumed);
         Ok(())
+    }
+
+    async fn examine(&self) -> Result<Examination> {
+        examine::examine(&self.work, &self.reads, self.history).await
     }
 
     fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64> {

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acceptance.waiting import PATIENCE_S, eventually
+from acceptance.stores import Store
+from acceptance.waiting import PATIENCE_S, eventually, said_by
 
 __all__ = ["BEAT_S", "LONG", "RECOVERY_S", "THRESHOLD_S", "Fleet", "Look", "Worker", "order"]
 
@@ -100,9 +100,9 @@ class Worker:
 class Fleet:
     """A database, its observer, and every process that a test starts on it."""
 
-    def __init__(self, folder: Path, *, history: bool = True, **settings: str) -> None:
+    def __init__(self, folder: Path, store: Store, *, history: bool = True, **settings: str) -> None:
         self.folder = folder
-        self.database = folder / "queue.db"
+        self.store = store
         self.effects = folder / "effects.log"
         self.beats = folder / "beats.log"
         self.workers: list[Worker] = []
@@ -110,7 +110,7 @@ class Fleet:
         self._helpers: list[subprocess.Popen[bytes]] = []
         self._settings = {f"FLEET_Q_{name}": value for name, value in settings.items()}
         self.produce([])
-        self._observer = self._helper("observe.py", str(self.database), str(self.beats))
+        self._observer = self._helper("observe.py", str(self.beats), *store.observer)
         if history:
             self._ask({"history": True})
 
@@ -171,7 +171,7 @@ class Fleet:
 
     def pods(self) -> list[tuple[str, str, int]]:
         """Give id, status and process of every row in POD_HEALTH."""
-        sql = "select pod_id, status, meta ->> '$.pid' from pod_health where kind = 'pod' order by birth_ts"
+        sql = "select pod_id, status, meta ->> 'pid' from pod_health where kind = 'pod' order by birth_ts"
         return [(pod, status, int(pid)) for pod, status, pid in self.query(sql)]
 
     def looks(self) -> list[Look]:
@@ -190,12 +190,6 @@ class Fleet:
         """Note that a process which another one forked has ended."""
         self.deaths[pid] = died_at
 
-    def lock(self) -> Callable[[], None]:
-        """Hold the write lock from another process; gives what lets go of it."""
-        holder = self._helper("hold_lock.py", str(self.database))
-        _say(holder, "lock")
-        return lambda: _say(holder, "unlock")
-
     def close(self) -> None:
         """End what still runs."""
         for worker in self.workers:
@@ -206,6 +200,7 @@ class Fleet:
             _pipe(helper.stdin).close()
             helper.wait(10)
             _pipe(helper.stdout).close()
+        self.store.close()
 
     def tails(self) -> str:
         """Give the end of every log, for a failure's message."""
@@ -221,16 +216,14 @@ class Fleet:
     def _ask(self, question: dict[str, object]) -> Any:
         _pipe(self._observer.stdin).write(json.dumps(question).encode() + b"\n")
         _pipe(self._observer.stdin).flush()
-        line = _pipe(self._observer.stdout).readline()
-        assert line, "the observer has died; its message is in the captured output"
-        return json.loads(line)
+        return json.loads(said_by(self._observer))
 
     def _environment(self, name: str, more: dict[str, str]) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("FLEET_Q_")}
         return {
             **inherited,
             **SETTINGS,
-            "FLEET_Q_URL": f"sqlite:///{self.database}",
+            **self.store.settings,
             "FLEET_Q_LOCAL_PATH": str(self.folder / f"local-{name}"),
             "FLEET_Q_POD_ID": name,
             "ACCEPTANCE_LOG": str(self.effects),
@@ -239,12 +232,6 @@ class Fleet:
             **self._settings,
             **more,
         }
-
-
-def _say(helper: subprocess.Popen[bytes], order: str) -> None:
-    _pipe(helper.stdin).write(f"{order}\n".encode())
-    _pipe(helper.stdin).flush()
-    assert _pipe(helper.stdout).readline() == f"{order}ed\n".encode()
 
 
 def _pipe(pipe: Any) -> Any:

@@ -19,6 +19,7 @@ def unspent(fleet: Fleet) -> None:
     assert fleet.scalar("select sum(retry_count + crash_count) from step_tracker") == 0
 
 
+@pytest.mark.core
 @pytest.mark.timeout(240)
 def test_p10_rolling_restart_of_two_pods_spends_no_retry_and_loses_nothing(make_fleet: MakeFleet) -> None:
     """P10: each pod in turn gets SIGTERM while it runs bodies longer than its grace, and a new one comes."""

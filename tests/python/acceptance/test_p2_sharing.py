@@ -1,4 +1,4 @@
-"""P2: two processes share one file and one backlog."""
+"""P2: two processes share one database and one backlog."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.acceptance
 STEPS = 10_000
 
 
+@pytest.mark.core
 @pytest.mark.timeout(120)
 def test_p2_two_processes_share_ten_thousand_steps_and_none_runs_twice(fleet: Fleet) -> None:
     """P2, P7: each step runs once, and each process gets at least a fifth of them."""
-    paused = """update pod_health set meta = json_set(meta, '$.paused', json('["default"]')) where kind = 'control'"""
-    fleet.query(paused)
+    fleet.query(fleet.store.paused(["default"]))
     pods = [fleet.worker("one"), fleet.worker("two")]
     fleet.produce([order("noop", STEPS, batch=1000)])
-    fleet.query(paused.replace('["default"]', "[]"))
+    fleet.query(fleet.store.paused([]))
     eventually(lambda: fleet.open_steps() == 0, "every step is final", every=0.1)
 
     ran = judge(fleet, once=True)

@@ -77,7 +77,7 @@ def test_p8_pods_without_a_store_end_what_they_run_and_are_not_declared_dead(fle
     fleet.produce([order("wait_for_file", 12, path=str(gate))])
     eventually(lambda: len(runs(fleet)) == 12, "every body runs")
 
-    unlock = fleet.lock()
+    unlock = fleet.store.lock()
     blinded = time.monotonic()
     eventually(lambda: {run.how for run in runs(fleet)} == {"stop"}, "every body is ended")
     cut = max(run.ended for run in runs(fleet)) - blinded

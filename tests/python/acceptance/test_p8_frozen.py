@@ -16,6 +16,7 @@ pytestmark = pytest.mark.acceptance
 STEPS = 8
 
 
+@pytest.mark.core
 @pytest.mark.timeout(180)
 def test_p3_outcomes_of_a_pod_that_was_frozen_are_refused_and_it_registers_anew(make_fleet: MakeFleet) -> None:
     """P3, P8: SIGSTOP beyond the threshold, SIGCONT while the next owner runs the same steps."""

@@ -1,12 +1,13 @@
-"""Waits for what other processes do, and repeats scenarios that proved nothing. Knows no fleet."""
+"""Waits for what other processes do and say, and repeats scenarios that proved nothing. Knows no fleet."""
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-__all__ = ["PATIENCE_S", "InconclusiveError", "eventually", "repeated", "spread"]
+__all__ = ["PATIENCE_S", "InconclusiveError", "eventually", "repeated", "said_by", "spread", "tell"]
 
 PATIENCE_S = 60.0
 ATTEMPTS_MAX = 3
@@ -47,3 +48,20 @@ def spread(seconds: Iterable[float]) -> str:
         return "nothing measured"
     at = [ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0, 0.5, 0.95)]
     return f"n={len(ordered)} min={at[0]:.2f} median={at[1]:.2f} p95={at[2]:.2f} max={ordered[-1]:.2f} s"
+
+
+def said_by(helper: subprocess.Popen[bytes]) -> str:
+    """Give the next line that a helper prints."""
+    assert helper.stdout is not None
+    line = helper.stdout.readline().decode()
+    assert line, f"{helper.args!r} has died; its message is in the captured output"
+    return line.rstrip("\n")
+
+
+def tell(helper: subprocess.Popen[bytes], order: str, answer: str) -> None:
+    """Give an order to a helper, and wait until it says that it is done."""
+    assert helper.stdin is not None
+    helper.stdin.write(f"{order}\n".encode())
+    helper.stdin.flush()
+    said = said_by(helper)
+    assert said == answer, said

@@ -119,7 +119,8 @@ mod postgres {
         let server = server::get()?;
         let schema = format!("t_{}_{}", std::process::id(), BEDS.fetch_add(1, Ordering::Relaxed));
         let clock = Arc::new(PinnedClock::at(T0));
-        let open = || PostgresStore::open(&server.url, options(&schema, Some(Arc::<PinnedClock>::clone(&clock) as _)));
+        let open =
+            || PostgresStore::open(&server.store_url, options(&schema, Some(Arc::<PinnedClock>::clone(&clock) as _)));
         let store = open().unwrap();
         store.migrate(Migrate::Apply).await.unwrap();
         let second = Arc::new(open().unwrap());
@@ -132,6 +133,7 @@ mod postgres {
     fn options(schema: &str, clock: Option<Arc<dyn DatabaseClock>>) -> PostgresOptions {
         PostgresOptions {
             schema: Some(schema.to_owned()),
+            pod_name: None,
             work_connections: 2,
             connect_timeout: Millis(10_000),
             statement_timeout: Millis(10_000),

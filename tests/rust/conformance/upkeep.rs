@@ -9,6 +9,7 @@ use super::fixtures::{MAX_CRASHES, T0, claim, id, ordinary, step, stored};
 
 for_each_store!(
     migrating_twice_changes_nothing,
+    migrated_schema_is_what_this_build_speaks,
     clock_is_the_databases,
     prune_keeps_what_it_must,
     prune_is_bounded,
@@ -17,6 +18,7 @@ for_each_store!(
     closed_store_answers_stopped,
 );
 
+const NO_CAUTIONS: [String; 0] = [];
 const HOUR: Millis = Millis::from_secs(3600);
 
 fn prune_after(completed: Millis, failed: Millis) -> Prune {
@@ -32,6 +34,14 @@ async fn migrating_twice_changes_nothing(bed: &Bed) {
     assert!(version.min_compatible <= version.version, "{version:?}");
     assert_eq!(stored(&*bed.store).await, [1]);
     assert_eq!(bed.store.stats().await.unwrap().paused, ["x"]);
+}
+
+async fn migrated_schema_is_what_this_build_speaks(bed: &Bed) {
+    let schema = bed.store.schema().await.unwrap();
+    assert_eq!(bed.second.schema().await.unwrap(), schema);
+    assert_eq!(bed.store.migrate(Migrate::CheckOnly).await.unwrap(), schema.found);
+    assert_eq!((schema.found.version, schema.pending), (schema.speaks, vec![]));
+    assert_eq!(bed.store.cautions().await.unwrap(), NO_CAUTIONS);
 }
 
 async fn clock_is_the_databases(bed: &Bed) {

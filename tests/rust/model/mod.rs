@@ -1,7 +1,7 @@
 //! Random command sequences, run against the store in memory and a database in parallel: memory is
 //! the oracle. Answers and whole contents must be equal after every command.
 //!
-//! `FLEET_Q_MODEL_CASES=5000` runs a long form on fresh seeds; without it the seed is fixed.
+//! `FLEET_Q_MODEL_CASES=5000` runs so many sequences on fresh seeds; without it the seed is fixed.
 
 mod command;
 mod run;

@@ -29,7 +29,7 @@ impl Place {
         let clock = Arc::new(PinnedClock::at(T0));
         let pinned =
             PostgresOptions { clock: Some(Arc::<PinnedClock>::clone(&clock) as _), ..options(Some(&schema.name)) };
-        let store = PostgresStore::open(&server.url, pinned).unwrap();
+        let store = PostgresStore::open(&server.store_url, pinned).unwrap();
         store.register(&registration("a-00000001")).await.unwrap();
         let place = Self { store, clock, schema };
         for n in 900..920 {

@@ -1,11 +1,15 @@
 //! What Postgres alone can show: migrations of many pods, bad rows, wake-ups, refusals of the URL.
 
 mod bad_rows;
+mod examine;
 mod floors;
 mod migrations;
 mod plans;
 mod races;
+mod roles;
 pub mod server;
+mod tls;
+mod upgrades;
 mod url;
 mod wake_ups;
 
@@ -18,13 +22,14 @@ use server::Server;
 pub fn fresh(server: &'static Server, name: &str) -> (impl Fn() -> PostgresStore, Schema) {
     let schema = format!("t_{}_{name}", std::process::id());
     let own = schema.clone();
-    let open = move || PostgresStore::open(&server.url, options(Some(&own))).unwrap();
+    let open = move || PostgresStore::open(&server.store_url, options(Some(&own))).unwrap();
     (open, Schema { server, name: schema })
 }
 
 pub fn options(schema: Option<&str>) -> PostgresOptions {
     PostgresOptions {
         schema: schema.map(str::to_owned),
+        pod_name: None,
         work_connections: 1,
         connect_timeout: Millis(10_000),
         statement_timeout: Millis(10_000),

@@ -14,6 +14,7 @@ const RECOVER: &str = include_str!("../../../src/store/postgres/sql/recover.sql"
 const PRUNE: &str = include_str!("../../../src/store/postgres/sql/prune.sql");
 const SEARCH: &str = include_str!("../../../src/store/postgres/sql/search.sql");
 const FAILURES: &str = include_str!("../../../src/store/postgres/sql/failures.sql");
+const STATS: &str = include_str!("../../../src/store/postgres/sql/stats.sql");
 const CANCEL_REQUESTED: &str = include_str!("../../../src/store/postgres/sql/cancel_requested.sql");
 
 /// What every test of this file begins with.
@@ -264,7 +265,8 @@ async fn failed_and_tagged_steps_are_found_among_many_others() {
         .await;
     place.steps(20_000, "completed", "default", NOW).await;
     place.analyze().await;
-    let all = [("before", "null"), ("queue", "null"), ("task", "null"), ("limit_literal", "50")];
+    let all =
+        [("before", "null"), ("queue", "null"), ("task", "null"), ("limit_literal", "50"), ("pending_only", "false")];
     let tagged = place.cost(SEARCH, &[&all[..], &[("states", "null"), ("tag", "'rare'")]].concat()).await;
     assert!(tagged.buffers < 20, "{} buffers: {}", tagged.buffers, tagged.plan);
     let failed = place.cost(SEARCH, &[&all[..], &[("states", "array['failed']"), ("tag", "null")]].concat()).await;
@@ -284,4 +286,31 @@ async fn leaders_look_for_failures_reads_the_new_ones_alone() {
     assert!(idle.buffers < 10, "{} buffers: {}", idle.buffers, idle.plan);
     let rebuild = place.cost(FAILURES, &[&all[..], &page, &[("since_ts", "null")]].concat()).await;
     assert!(rebuild.buffers < 150, "{} buffers: {}", rebuild.buffers, rebuild.plan);
+}
+
+#[tokio::test]
+async fn counting_and_listing_what_waits_does_not_read_what_is_done() {
+    let Some(place) = Place::new("plan_stats").await else { return };
+    place.steps(20_000, "completed", "default", NOW).await;
+    place.steps(50, "pending", "default", NOW).await;
+    place.analyze().await;
+    let stats = place.cost(STATS, &[]).await;
+    // Final steps are all counted, by whatever means; of the others the indexes know who they are.
+    assert!(stats.plan.contains("step_due") && stats.plan.contains("step_again"), "{}", stats.plan);
+    let pending = [("states", "array['pending']"), ("pending_only", "true"), ("limit_literal", "50")];
+    let others = [("before", "null"), ("queue", "null"), ("task", "null"), ("tag", "null")];
+    let listed = place.cost(SEARCH, &[&pending[..], &others].concat()).await;
+    assert!(listed.buffers < 60, "{} buffers: {}", listed.buffers, listed.plan);
+}
+
+#[tokio::test]
+async fn pod_that_knows_no_waiting_task_walks_over_the_backlog_once() {
+    let Some(place) = Place::new("plan_foreign").await else { return };
+    place.steps(20_000, "pending", "default", NOW - 5000).await;
+    place.analyze().await;
+    let (floor, queue) = (format!("array[{}, 0]::bigint[]", NOW - 1000), ("except", "array[]::text[]"));
+    let foreign: Vec<_> = COMMON.iter().filter(|(name, _)| *name != "tasks").copied().collect();
+    let values = [("tasks", "array['theirs']"), ("since", floor.as_str()), queue];
+    let cost = place.cost(CLAIM, &[&values[..], &foreign].concat()).await;
+    assert!(cost.buffers < 60, "{} buffers: {}", cost.buffers, cost.plan);
 }

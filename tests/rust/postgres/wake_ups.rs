@@ -11,7 +11,9 @@ use crate::conformance::fixtures::step;
 #[tokio::test]
 async fn enqueue_wakes_another_process() {
     let Some(server) = server::get() else { return };
-    let (open, _schema) = fresh(server, "wake");
+    let (_, schema) = fresh(server, "wake");
+    // Directly: through a pooler in transaction mode nobody can listen.
+    let open = || PostgresStore::open(&server.url, options(Some(&schema.name))).unwrap();
     let (here, there) = (open(), open());
     here.migrate(Migrate::Apply).await.unwrap();
     let mut waits = there.wake_ups();

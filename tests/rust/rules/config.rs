@@ -218,21 +218,17 @@ fn an_unknown_scheme_lists_those_that_exist() {
 
 #[test]
 fn urls_say_which_store_and_where() {
-    for bad in [
-        "",
-        "fleet_q.db",
-        "sqlite://fleet_q.db",
-        "sqlite://",
-        "sqlite:///",
-        "postgresql://",
-        "snowflake://?a=b",
-        "memory",
-    ] {
+    for bad in ["", "fleet_q.db", "sqlite://fleet_q.db", "sqlite://", "sqlite:///", "snowflake://?a=b", "memory"] {
         assert_eq!(refused(with(&[("url", bad)])), ["url"], "{bad:?}");
     }
-    for fine in
-        ["sqlite://:memory:", "sqlite:////var/q.db?synchronous=normal", "SQLite:///q.db", "postgres://h,h2:5433/d"]
-    {
+    for fine in [
+        "sqlite://:memory:",
+        "sqlite:////var/q.db?synchronous=normal",
+        "SQLite:///q.db",
+        "postgres://h,h2:5433/d",
+        "postgresql://",
+        "postgresql:///d?host=/run/pg",
+    ] {
         assert!(with(&[("url", fine)]).is_ok(), "{fine}");
     }
 }

@@ -85,6 +85,14 @@ fn costly_full_looks_are_seldom() {
 }
 
 #[test]
+fn pod_that_never_claimed_anything_has_a_floor_too() {
+    let mut floors = Floors::default();
+    let belief = floors.belief_with(&[front(0)]);
+    floors.learn(&belief, &seen(10_000, &[None]), &[]);
+    assert_eq!(floors.belief_with(&[front(7)]).everywhere().since, [9_000, NEVER]);
+}
+
+#[test]
 fn queue_is_read_from_the_later_of_its_floors() {
     let mut floors = looked(10_000, &[front(0), in_queue("mail", 0), in_queue("other", 3)]);
     learn(&mut floors, &seen(10_500, &[Some(1_000), Some(7_000), Some(5_000)]), &[]);

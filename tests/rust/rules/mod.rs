@@ -5,6 +5,7 @@ mod claim;
 mod config;
 mod content;
 mod demand;
+mod diagnosis;
 mod election;
 mod floors;
 mod outcome;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fleet_q::rules::diagnosis::facts::Examination;
 use fleet_q::rules::step::{Claim, PodId, StepId};
 use fleet_q::rules::time::Timestamp;
 use fleet_q::store::*;
@@ -134,6 +135,10 @@ impl Store for Link {
         through!(self, self.store.migrate(mode))
     }
 
+    async fn schema(&self) -> Result<Schema> {
+        through!(self, self.store.schema())
+    }
+
     async fn now(&self) -> Result<Timestamp> {
         through!(self, self.store.now())
     }
@@ -196,6 +201,10 @@ impl Store for Link {
 
     async fn stats(&self) -> Result<Stats> {
         through!(self, self.store.stats())
+    }
+
+    async fn examine(&self) -> Result<Examination> {
+        through!(self, self.store.examine())
     }
 
     async fn pods(&self) -> Result<Vec<Pod>> {

@@ -2,6 +2,7 @@
 //! The cases that every store must pass live in `conformance`.
 
 mod bad_rows;
+mod examine;
 mod files;
 mod group_commit;
 mod kit;
@@ -11,4 +12,5 @@ mod plain_sql;
 mod plans;
 mod speed;
 mod threads;
+mod upgrades;
 mod url;

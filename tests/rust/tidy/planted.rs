@@ -1,7 +1,7 @@
 //! A checker counts only after it has failed: each gets planted defects, and good code beside them.
 
 use super::tree::File;
-use super::{arrows, form, sql, words};
+use super::{arrows, form, newer, sql, words};
 
 type Rule = fn(&File) -> Vec<String>;
 
@@ -140,6 +140,31 @@ fn a_statement_that_nobody_uses_is_found() {
         sql::unused(&all)
     };
     assert_eq!(unused(&mended), ["src/store/postgres/sql/claim.sql:1: nothing in postgres uses claim"]);
+}
+
+#[test]
+fn sql_newer_than_postgres_13_is_found() {
+    let rule: Rule = newer::than_postgres_13;
+    let path = "src/store/postgres/sql/x.sql";
+    assert_lines(
+        rule,
+        &[
+            (path, "-- x\nMERGE INTO t using s on true", &[2]),
+            (path, "select a,\n  any_value(b)\nfrom t", &[2]),
+            (path, "create unique index i on t (a)\nnulls not distinct", &[2]),
+            (path, "update t\nset a = 1\nreturning a,\n  old.a", &[3]),
+            (path, "select uuidv7(), 1_000, 0xff, random(1, 2)", &[1; 4]),
+            (path, "create table t (a int, b int generated always as (a) virtual)", &[1]),
+            (path, "select meta['a'] from t where a is json", &[1, 1]),
+            (path, "select 1 from (select 2) where true", &[1]),
+            (path, "select 1\nfrom (select 2)", &[2]),
+            (path, "select set_config('transaction_timeout', '1s', true)", &[1]),
+            ("src/store/postgres/migrations/2.sql", "alter table t add constraint c not null a not valid", &[1]),
+            (path, "-- merge into\nselect 'any_value(', json /* virtual */ from (select 1) as t", &[]),
+            (path, "select random(), 1.5e3, a[1], array['b'] from t where a is distinct from (select 1)", &[]),
+            ("src/store/sqlite/sql/x.sql", "select json(a)", &[]),
+        ],
+    );
 }
 
 #[test]

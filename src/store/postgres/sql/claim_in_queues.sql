@@ -79,6 +79,7 @@ longest_due as materialized (
     and available_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :due_from and :due_until then :due_floor else -4611686018427387904 end
     and crash_count < :max_crashes
     and task = any(:tasks)
+    and queue = any(:only)
     and queue in (select queue from lane)
   order by available_ts
   limit :looked_at_literal

@@ -1,2 +1,2 @@
 -- Let one pod migrate at a time; the lock goes with the transaction.
-select pg_advisory_xact_lock(:key);
+select pg_advisory_xact_lock(:key_literal);

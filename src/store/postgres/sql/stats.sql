@@ -1,5 +1,11 @@
 -- Count steps by queue and state.
-select queue, 'pending' as status, count(*) as steps from /*schema*/step_tracker where status = 'pending' group by queue
+select queue, 'pending' as status, count(*) as steps
+from (
+  select queue from /*schema*/step_tracker where status = 'pending' and last_update_ts = created_ts
+  union all
+  select queue from /*schema*/step_tracker where status = 'pending' and last_update_ts <> created_ts
+) as pending
+group by queue
 union all
 select queue, 'scheduled', count(*) from /*schema*/step_tracker where status = 'scheduled' group by queue
 union all

@@ -13,7 +13,7 @@ const OWN_ROUNDS: u32 = 100;
 const OWN_ROUND: Millis = Millis(10);
 const PREFIX: &str = "journal-";
 const LOCK: &str = "lock";
-const DATABASE: &str = "db";
+pub(super) const DATABASE: &str = "db";
 
 /// One journal's two names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub(super) fn all(folder: &Path) -> Result<Vec<Place>> {
     Ok(places)
 }
 
-fn is_lock(path: &Path) -> bool {
+pub(super) fn is_lock(path: &Path) -> bool {
     let named = path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(PREFIX));
     named && path.extension() == Some(OsStr::new(LOCK))
 }

@@ -2,8 +2,11 @@
 //! letters. One file per process, locked for its life; files whose process is gone are adopted.
 
 mod files;
+mod inspect;
 mod letters;
 mod rows;
+
+pub use inspect::journals;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,6 @@ use std::sync::mpsc;
 use super::super::{connection, migrate};
 use super::{Begin, Error, Options, Session, Turn, Worker, errors};
 use crate::store::error::Result;
-use crate::store::types::Migrate;
 
 fn worker() -> Result<Worker> {
     let options = Options { name: "test", clock: None, lock_rounds: 1, turn: Turn::Alone };
@@ -51,12 +50,12 @@ async fn requests_that_fail_or_panic_take_nobody_with_them() -> Result<()> {
 async fn a_migration_that_fails_half_way_leaves_nothing() -> Result<()> {
     let worker = worker()?;
     let half = worker.call(Begin::Write, |session| -> Result<()> {
-        migrate::migrate(session.conn, Migrate::Apply)?;
+        migrate::apply(session.conn, migrate::HISTORY)?;
         Err(errors::internal("power cut"))
     });
     assert!(half.await.is_err());
     assert_eq!(worker.call(Begin::Read, version).await?, 0);
-    let whole = worker.call(Begin::Write, |session| migrate::migrate(session.conn, Migrate::Apply));
-    assert_eq!(whole.await?.version, migrate::SPEAKS);
+    let whole = worker.call(Begin::Write, |session| migrate::apply(session.conn, migrate::HISTORY));
+    assert_eq!(whole.await?.version, migrate::HISTORY.speaks());
     Ok(())
 }

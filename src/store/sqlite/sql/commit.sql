@@ -1,0 +1,2 @@
+-- Commit what the migration made, all of it at once.
+commit;

@@ -1,0 +1,10 @@
+-- The steps that living pods hold, longest claimed first.
+select step_tracker.step_id, step_tracker.task, step_tracker.claimed_by, step_tracker.claimed_ts
+from step_tracker
+join pod_health on pod_health.pod_id = step_tracker.claimed_by
+where step_tracker.status = 'claimed'
+  and pod_health.kind = 'pod'
+  and pod_health.status <> 'down'
+  and step_tracker.claimed_ts is not null
+order by step_tracker.claimed_ts, step_tracker.step_id
+limit :told;
