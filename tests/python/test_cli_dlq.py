@@ -62,7 +62,7 @@ class Queue:
         fq.stop_sync()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.acceptance)])
 def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Queue:
     """A queue with three failed steps: two of `pay`, one of `drop` in the queue `mail`."""
     url = request.getfixturevalue("fleet_q_database" if request.param == "postgres" else "url")

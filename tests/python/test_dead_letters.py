@@ -28,7 +28,7 @@ NO_ZONE = datetime(2026, 5, 1)  # noqa: DTZ001 - what is to be refused
 well = {"now": False}
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.acceptance)])
 def fq(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FleetQ]:
     """A FleetQ with tasks that fail, on each store."""
     url = request.getfixturevalue("fleet_q_database" if request.param == "postgres" else "url")
