@@ -22,7 +22,6 @@ from fleet_q.demo.server import Server
 pytestmark = pytest.mark.acceptance
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "scripts" / "test-postgres"
 FILES = 60
 MODULE = """
 import os
@@ -53,26 +52,11 @@ def stuck_once(folder: str) -> int:
 QUICK = {"HEARTBEAT_INTERVAL": "0.3", "DEAD_POD_THRESHOLD": "2", "RECOVERY_INTERVAL": "0.3", "STATEMENT_TIMEOUT": "1"}
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The URL of a Postgres: the one that was told, else one from the wheel. Fails without either."""
-    with subprocess.Popen(
-        [sys.executable, str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as script:
-        assert script.stdin is not None
-        assert script.stdout is not None
-        assert script.stderr is not None
-        url = script.stdout.readline().strip()
-        assert url, script.stderr.read()
-        yield url
-        script.stdin.close()
-
-
 @pytest.fixture
-def environment(server: str, tmp_path: Path) -> dict[str, str]:
+def environment(fleet_q_postgres: str, tmp_path: Path) -> dict[str, str]:
     """What a pod is told: the server, and a schema that no other test sees."""
     (tmp_path / "work.py").write_text(MODULE)
-    told = {"URL": server, "SCHEMA": f"t_{uuid.uuid4().hex}", "LOCAL_PATH": str(tmp_path / "local"), **QUICK}
+    told = {"URL": fleet_q_postgres, "SCHEMA": f"t_{uuid.uuid4().hex}", "LOCAL_PATH": str(tmp_path / "local"), **QUICK}
     return {**os.environ, **{f"FLEET_Q_{name}": value for name, value in told.items()}}
 
 

@@ -98,7 +98,7 @@ fn label(store: StoreKind) -> &'static str {
     match store {
         StoreKind::Memory => "this process's memory, for tests",
         StoreKind::Sqlite => "SQLite",
-        StoreKind::Postgres => "Postgres (later)",
+        StoreKind::Postgres => "Postgres",
         StoreKind::Snowflake => "Snowflake (later)",
     }
 }
