@@ -6,6 +6,7 @@ Import what you use from here; whatever is not in `__all__` may change.
 from ._core import __version__, debug_build
 from .app import FleetQ, FleetQApplication
 from .context import Context
+from .dead_letters import DeadLetter
 from .default import DEFAULT as _DEFAULT
 from .exceptions import (
     ClaimLost,
@@ -21,6 +22,7 @@ from .exceptions import (
     Snooze,
     StepCancelled,
     StepFailed,
+    StepNotFailed,
     StepNotFound,
     StepTimeout,
     Stopped,
@@ -39,6 +41,7 @@ __all__ = [
     "ClaimLost",
     "ConfigError",
     "Context",
+    "DeadLetter",
     "Discard",
     "FleetQ",
     "FleetQApplication",
@@ -62,6 +65,7 @@ __all__ = [
     "StepError",
     "StepFailed",
     "StepInfo",
+    "StepNotFailed",
     "StepNotFound",
     "StepTimeout",
     "Stopped",

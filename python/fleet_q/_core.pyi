@@ -26,6 +26,24 @@ class JobSpec(TypedDict):
     tags: list[str]
 
 @type_check_only
+class _Limited(TypedDict):
+    limit: int
+
+@type_check_only
+class FailureFilter(_Limited, total=False):
+    """Which failed steps, as `Engine.failures` takes it; what is missing lets every one through."""
+
+    task: str
+    queue: str
+    error: str
+    since: float
+    """Unix time."""
+    ago: float
+    """Seconds before the database's now; `since` wins."""
+    before: tuple[float, str]
+    """`failed_ts` and `step_id` of the last one of the page before."""
+
+@type_check_only
 class TaskSpec(TypedDict):
     """One registered task, as `Engine.start` takes it. `base` and `cap` are seconds."""
 
@@ -198,6 +216,20 @@ class Engine:
     def cancel_sync(self, step_ids: Sequence[str]) -> list[str]: ...
     def replay(self, step_ids: Sequence[str]) -> Awaitable[list[str]]:
         """One of "replayed", "unknown", "conflict:<step id>" or the state it stands in."""
+    def replay_sync(self, step_ids: Sequence[str]) -> list[str]: ...
+    def replay_one(self, step_id: str) -> Awaitable[None]:
+        """Replay one step, or raise StepNotFailed, StepNotFound or UniqueConflict."""
+    def replay_one_sync(self, step_id: str) -> None: ...
+    def purge_sync(self, step_ids: Sequence[str]) -> list[str]:
+        """Delete failed steps: one of "purged", "unknown" or the state it stands in."""
+    def failures(self, filters: FailureFilter) -> Awaitable[list[dict[str, object]]]:
+        """Failed steps, the latest first: {"step_id", "task", "queue", "created_ts", "failed_ts", "retry_count",
+        "max_retries", "crash_count", "unique_key"} and of the last failure {"kind", "error_type", "message", "pod"}."""
+    def failures_sync(self, filters: FailureFilter) -> list[dict[str, object]]: ...
+    def local_letters(self, limit: int) -> list[dict[str, object]]:
+        """{"step_id", "task", "kind", "at_ts", "evidence"} of each that leaders on this machine wrote down, newest first.
+
+        Reads the files below LOCAL_PATH; opens no store."""
     def search(
         self,
         queue: str | None,

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, cast
 
 from .client import Client
+from .dead_letters import DeadLetter, DeadLetters, Since, count_limit, failure_filter
 from .decorators import TaskMaker
 from .default import DEFAULT
 from .exceptions import ConfigError
@@ -197,6 +198,36 @@ class FleetQ(TaskMaker):
     def handle(self, step_id: str) -> Handle[Json]:
         """Give the handle of a step by its id; its result is plain JSON."""
         return Handle(self._client, step_id, None)
+
+    async def dead_letters(
+        self,
+        *,
+        task: str | None = None,
+        queue: str | None = None,
+        error: str | None = None,
+        since: Since | None = None,
+        limit: int | None = 100,
+    ) -> list[DeadLetter]:
+        """List steps that failed for good, the latest first; `handle(step_id).replay()` runs one again.
+
+        `error` is found in the kind, type or message of the last failure, in either case; `since` is a datetime
+        or how long ago. `limit=None` gives all of them. Raises InvalidArguments or StoreUnavailable.
+        """
+        filters = failure_filter(task=task, queue=queue, error=error, since=since)
+        return await DeadLetters(self._client).find(filters, limit=count_limit(limit))
+
+    def dead_letters_sync(
+        self,
+        *,
+        task: str | None = None,
+        queue: str | None = None,
+        error: str | None = None,
+        since: Since | None = None,
+        limit: int | None = 100,
+    ) -> list[DeadLetter]:
+        """List steps that failed for good, from code without an event loop. Raises as `dead_letters` does."""
+        filters = failure_filter(task=task, queue=queue, error=error, since=since)
+        return DeadLetters(self._client).find_sync(filters, limit=count_limit(limit))
 
     async def pause(self, queue: str) -> None:
         """Stop every pod from claiming in this queue; what runs goes on."""

@@ -25,6 +25,7 @@ __all__ = [
     "Snooze",
     "StepCancelled",
     "StepFailed",
+    "StepNotFailed",
     "StepNotFound",
     "StepTimeout",
     "Stopped",
@@ -133,6 +134,15 @@ class StepNotFound(FleetQError, LookupError):
     def __init__(self, message: str = "", *, step_id: str = "", step_ids: Iterable[str] = ()) -> None:
         super().__init__(message, step_ids=step_ids)
         self.step_id = step_id
+
+
+class StepNotFailed(FleetQError, ValueError):
+    """Only a failed step can be replayed; this one's `status` is another."""
+
+    def __init__(self, message: str = "", *, step_id: str = "", status: str = "", step_ids: Iterable[str] = ()) -> None:
+        super().__init__(message, step_ids=step_ids)
+        self.step_id = step_id
+        self.status = status
 
 
 class StepFailed(FleetQError):

@@ -68,6 +68,18 @@ class Handle(Generic[R_co]):
         """Cancel the step, from code without an event loop."""
         return cast("CancelAnswer", self._client.engine().cancel_sync([self.id])[0])
 
+    async def replay(self) -> None:
+        """Put the failed step back to `pending`: its retries anew, its error history kept.
+
+        Raises StepNotFailed, StepNotFound, StoreUnavailable, or UniqueConflict when a step that is
+        not final holds its unique key.
+        """
+        await self._client.engine().replay_one(self.id)
+
+    def replay_sync(self) -> None:
+        """Put the failed step back to `pending`, from code without an event loop. Raises as `replay` does."""
+        self._client.engine().replay_one_sync(self.id)
+
     def _outcome(self, row: dict[str, object]) -> R_co:
         step = StepInfo.read(row)
         if step.status == "cancelled":

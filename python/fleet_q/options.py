@@ -111,12 +111,12 @@ def unix_time(value: object, name: str) -> float:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise InvalidArguments(
-                "at must say its time zone: use datetime.now(timezone.utc) or add tzinfo=", path=name
+                f"{name} must say its time zone: use datetime.now(timezone.utc) or add tzinfo=", path=name
             )
         return value.timestamp()
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
-    raise InvalidArguments(f"at must be a datetime with a time zone, or Unix time, got {value!r}", path=name)
+    raise InvalidArguments(f"{name} must be a datetime with a time zone, or Unix time, got {value!r}", path=name)
 
 
 def text(value: object, name: str) -> str:

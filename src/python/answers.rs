@@ -12,7 +12,8 @@ use super::errors;
 use crate::rules::step::{PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
 use crate::runtime::ClientError;
-use crate::store::{CancelVerdict, Content, Pod, ReplayVerdict, Schema, Stats, Step};
+use crate::store::journal::DeadLetter;
+use crate::store::{CancelVerdict, Content, Failed, Pod, PurgeVerdict, ReplayVerdict, Schema, Stats, Step};
 
 /// What a call of the client gives Python. Made into an object only where Python is attached anyway.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub enum Answer {
     Names(BTreeSet<String>),
     Step(Box<Step>),
     Steps(Vec<Step>),
+    Failures(Vec<Failed>),
+    Letters(Vec<DeadLetter>),
     Stats(Stats),
     Pods(Vec<Pod>),
     Schema(Schema),
@@ -57,6 +60,8 @@ impl<'py> IntoPyObject<'py> for Answer {
             Self::Names(names) => Ok(PySet::new(py, names)?.into_any()),
             Self::Step(step) => Ok(step_dict(py, &step)?.into_any()),
             Self::Steps(steps) => list(py, &steps, step_dict),
+            Self::Failures(failures) => list(py, &failures, failed_dict),
+            Self::Letters(letters) => list(py, &letters, letter_dict),
             Self::Stats(stats) => Ok(stats_dict(py, &stats)?.into_any()),
             Self::Pods(pods) => list(py, &pods, pod_dict),
             Self::Schema(schema) => Ok(schema_dict(py, &schema)?.into_any()),
@@ -104,6 +109,43 @@ pub fn of_replay(verdicts: &[ReplayVerdict]) -> Answer {
         ReplayVerdict::Unknown => "unknown".to_owned(),
     };
     Answer::Texts(verdicts.iter().map(said).collect())
+}
+
+pub fn of_purge(verdicts: &[PurgeVerdict]) -> Answer {
+    let said = |verdict: &PurgeVerdict| match verdict {
+        PurgeVerdict::Purged => "purged",
+        PurgeVerdict::NotFailed(state) => state.as_str(),
+        PurgeVerdict::Unknown => "unknown",
+    };
+    Answer::Texts(verdicts.iter().map(|verdict| said(verdict).to_owned()).collect())
+}
+
+fn failed_dict<'py>(py: Python<'py>, failed: &Failed) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item(intern!(py, "step_id"), failed.step_id.to_string())?;
+    dict.set_item(intern!(py, "task"), &*failed.task)?;
+    dict.set_item(intern!(py, "queue"), &*failed.queue)?;
+    dict.set_item(intern!(py, "created_ts"), seconds(failed.created))?;
+    dict.set_item(intern!(py, "failed_ts"), seconds(failed.failed))?;
+    dict.set_item(intern!(py, "retry_count"), failed.retry_count)?;
+    dict.set_item(intern!(py, "max_retries"), failed.max_retries)?;
+    dict.set_item(intern!(py, "crash_count"), failed.crash_count)?;
+    dict.set_item(intern!(py, "unique_key"), failed.unique_key.as_deref())?;
+    dict.set_item(intern!(py, "kind"), &failed.last.kind)?;
+    dict.set_item(intern!(py, "error_type"), &failed.last.error_type)?;
+    dict.set_item(intern!(py, "message"), &failed.last.message)?;
+    dict.set_item(intern!(py, "pod"), &failed.last.pod)?;
+    Ok(dict)
+}
+
+fn letter_dict<'py>(py: Python<'py>, letter: &DeadLetter) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item(intern!(py, "step_id"), letter.step_id.to_string())?;
+    dict.set_item(intern!(py, "task"), &letter.task)?;
+    dict.set_item(intern!(py, "kind"), letter.kind.as_str())?;
+    dict.set_item(intern!(py, "at_ts"), seconds(letter.at))?;
+    dict.set_item(intern!(py, "evidence"), parsed(py, &letter.evidence)?)?;
+    Ok(dict)
 }
 
 fn step_dict<'py>(py: Python<'py>, step: &Step) -> PyResult<Bound<'py, PyDict>> {

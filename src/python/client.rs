@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyList};
 use super::answers::{self, Answer};
 use super::engine::{Engine, nothing_to_await, running_loop};
 use super::reply::Reply;
-use super::{awaitable, config, convert, doctor, health};
+use super::{awaitable, config, convert, doctor, errors, health, opening};
 use crate::rules::demand::Executor;
 use crate::store::{Control, Script};
 
@@ -206,6 +206,41 @@ impl Engine {
     fn replay<'py>(&self, py: Python<'py>, step_ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let ids = convert::step_ids(step_ids)?;
         self.act(py, |client| async move { client.replay(ids).await.map(|said| answers::of_replay(&said)) })
+    }
+
+    fn replay_sync<'py>(&self, py: Python<'py>, step_ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let ids = convert::step_ids(step_ids)?;
+        self.block(py, |client| async move { client.replay(ids).await.map(|said| answers::of_replay(&said)) })
+    }
+
+    fn replay_one<'py>(&self, py: Python<'py>, step_id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let id = convert::step_id(step_id)?;
+        self.act(py, |client| async move { client.replay_one(id).await.map(|()| Answer::Nothing) })
+    }
+
+    fn replay_one_sync<'py>(&self, py: Python<'py>, step_id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let id = convert::step_id(step_id)?;
+        self.block(py, |client| async move { client.replay_one(id).await.map(|()| Answer::Nothing) })
+    }
+
+    fn purge_sync<'py>(&self, py: Python<'py>, step_ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let ids = convert::step_ids(step_ids)?;
+        self.block(py, |client| async move { client.purge(ids).await.map(|said| answers::of_purge(&said)) })
+    }
+
+    fn failures<'py>(&self, py: Python<'py>, filters: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        let call = convert::failures(filters)?;
+        self.look(py, |client| async move { client.failures(call).await.map(Answer::Failures) })
+    }
+
+    fn failures_sync<'py>(&self, py: Python<'py>, filters: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        let call = convert::failures(filters)?;
+        self.block(py, |client| async move { client.failures(call).await.map(Answer::Failures) })
+    }
+
+    fn local_letters<'py>(&self, py: Python<'py>, limit: u32) -> PyResult<Bound<'py, PyAny>> {
+        let found = py.detach(|| opening::letters(self.config(), limit));
+        found.map_err(|error| errors::of_client(py, &error))?.into_pyobject(py)
     }
 
     #[allow(clippy::too_many_arguments, reason = "one keyword per filter, as Python calls it")]

@@ -17,7 +17,7 @@ use crate::rules::step::StepId;
 use crate::rules::time::{Millis, Timestamp};
 use crate::runtime::client::Request;
 use crate::runtime::handler::{Ended, Failure, TaskInfo};
-use crate::store::{Content, Due, Search};
+use crate::store::{Content, Due, Failures, Search, Since};
 
 /// A list of `JobSpec`.
 pub fn requests(jobs: &Bound<'_, PyAny>) -> PyResult<Vec<Request>> {
@@ -59,7 +59,7 @@ fn due(job: &Bound<'_, PyDict>) -> PyResult<Due> {
     match (delay, at) {
         (None, None) => Ok(Due::Now),
         (Some(delay), None) => Ok(Due::In(delay)),
-        (None, Some(at)) => Ok(Due::At(timestamp(py, at)?)),
+        (None, Some(at)) => Ok(Due::At(timestamp(py, "at", at)?)),
         (Some(_), Some(_)) => Err(errors::invalid(py, "give delay or at, not both")),
     }
 }
@@ -200,10 +200,10 @@ pub fn millis(py: Python<'_>, name: &str, seconds: f64) -> PyResult<Millis> {
 /// The year 9999: beyond it neither `datetime` nor the databases follow.
 const MS_MAX: f64 = 253_402_300_799_000.0;
 
-fn timestamp(py: Python<'_>, at: f64) -> PyResult<Timestamp> {
+fn timestamp(py: Python<'_>, name: &str, at: f64) -> PyResult<Timestamp> {
     let ms = at * 1000.0;
     if !(0.0..=MS_MAX).contains(&ms) {
-        return Err(errors::invalid(py, &format!("at is {at}; it must be Unix seconds between 1970 and 9999")));
+        return Err(errors::invalid(py, &format!("{name} is {at}; it must be Unix seconds between 1970 and 9999")));
     }
     #[allow(clippy::cast_possible_truncation, reason = "checked to be in range above")]
     Ok(Timestamp(ms.round() as i64))
@@ -250,4 +250,30 @@ pub fn search(
     };
     let states = states.iter().map(state).collect::<PyResult<_>>()?;
     Ok(Search { queue, task, states, tag, before: before.map(step_id).transpose()?, limit })
+}
+
+/// A `FailureFilter`: a key that is missing or None lets everything through.
+pub fn failures(given: &Bound<'_, PyDict>) -> PyResult<Failures> {
+    let py = given.py();
+    let words = |name: &Bound<'_, PyString>| {
+        let Some(words) = may(given, name)?.map(|value| text(&value)).transpose()? else { return Ok(None) };
+        if words.contains('\0') {
+            return Err(errors::invalid(py, &format!("{name} contains a NUL character, so nothing stored can match")));
+        }
+        Ok(Some(words.to_string()))
+    };
+    let at = may(given, intern!(py, "since"))?.map(|at| timestamp(py, "since", at.extract()?)).transpose()?;
+    let ago = seconds(given, intern!(py, "ago"))?;
+    let before = may(given, intern!(py, "before"))?.map(|before| {
+        let (at, id): (f64, Bound<'_, PyAny>) = before.extract()?;
+        Ok::<_, PyErr>((timestamp(py, "before", at)?, step_id(&id)?))
+    });
+    Ok(Failures {
+        queue: words(intern!(py, "queue"))?,
+        task: words(intern!(py, "task"))?,
+        error: words(intern!(py, "error"))?,
+        since: at.map(Since::At).or(ago.map(Since::Ago)),
+        before: before.transpose()?,
+        limit: need(given, intern!(py, "limit"))?.extract()?,
+    })
 }

@@ -34,6 +34,9 @@ pub fn of_client(py: Python<'_>, error: &ClientError) -> PyErr {
         ClientError::StepNotFound { step_id } => {
             Raise::new(py, "StepNotFound", &message).with("step_id", step_id.to_string())
         }
+        ClientError::StepNotFailed { step_id, state } => Raise::new(py, "StepNotFailed", &message)
+            .with("step_id", step_id.to_string())
+            .with("status", state.as_str()),
         ClientError::ResultTimeout { step_id, waited_s: _ } => {
             Raise::new(py, "ResultTimeout", &message).with("step_id", step_id.to_string())
         }

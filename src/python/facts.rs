@@ -42,6 +42,9 @@ fn log(event: Event) {
             info!(target: "fleet_q.journal", %pod, outcomes, "outcomes that had waited are stored");
         }
         Event::JournalFailed { pod, message } => journal_failed(&pod, &message),
+        Event::BurialFailed { pod, message } => {
+            warn!(target: "fleet_q.leader", %pod, error = message, "dead letters could not be kept in LOCAL_PATH");
+        }
         Event::BeatFailed { pod, message } => {
             warn!(target: "fleet_q.heartbeat", %pod, error = message, "a heartbeat failed");
         }

@@ -5,6 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::answers::Answer;
 use crate::rules::config::{Config, Role};
 use crate::rules::time::Timestamp;
 use crate::runtime::clock::{Clock, Draws, SystemClock, SystemDraws};
@@ -58,6 +59,13 @@ fn local(config: &Config) -> Result<Arc<dyn Local>, Error> {
     let random = u64::from_le_bytes(SystemDraws.bytes()[..8].try_into().expect("eight of sixteen bytes"));
     let name = format!("{}-{random:016x}", std::process::id());
     Ok(Arc::new(LocalFiles::open(&folder, &name)?))
+}
+
+/// The dead letters that pods of this store have kept on this machine. Opens no store and takes nothing.
+pub fn letters(config: &Config, limit: u32) -> Result<Answer, ClientError> {
+    let failed = |error: Error| ClientError::from_store(&error, &[]);
+    let Some(folder) = journal_folder(config).map_err(failed)? else { return Ok(Answer::Letters(Vec::new())) };
+    LocalFiles::letters_in(&folder, limit).map(Answer::Letters).map_err(failed)
 }
 
 /// Where pods of this machine keep their journals for this store; `None` for a store that does not last.

@@ -20,7 +20,8 @@ use crate::rules::content;
 use crate::rules::step::StepId;
 use crate::rules::time::{Millis, Monotonic};
 use crate::store::{
-    self, CancelVerdict, Content, Control, Due, Migrate, NewStep, ReplayVerdict, Schema, Script, Search, Stats, Step,
+    self, CancelVerdict, Content, Control, Due, Failed, Failures, Migrate, NewStep, PurgeVerdict, ReplayVerdict,
+    Schema, Script, Search, Stats, Step,
 };
 
 /// One step to be, as a caller asks for it.
@@ -188,6 +189,32 @@ impl Client {
     pub async fn replay(&self, ids: Vec<StepId>) -> Result<Vec<ReplayVerdict>> {
         self.connect().await?;
         self.ask("replay", || self.0.parts.store.replay(&ids)).await
+    }
+
+    /// Puts one failed step back to `pending`, or says why not.
+    pub async fn replay_one(&self, id: StepId) -> Result<()> {
+        let verdict = self.replay(vec![id]).await?.pop().expect("one verdict for each id");
+        match verdict {
+            ReplayVerdict::Replayed => Ok(()),
+            ReplayVerdict::NotFailed(state) => Err(ClientError::StepNotFailed { step_id: id, state }),
+            ReplayVerdict::Unknown => Err(ClientError::StepNotFound { step_id: id }),
+            ReplayVerdict::Conflict(holder) => {
+                let key = self.get(id).await?.unique_key.unwrap_or_default().to_string();
+                Err(ClientError::UniqueConflict { key, holder })
+            }
+        }
+    }
+
+    /// Failed steps without their payloads, the latest failure first.
+    pub async fn failures(&self, call: Failures) -> Result<Vec<Failed>> {
+        self.connect().await?;
+        self.ask("failures", || self.0.parts.store.failures(&call)).await
+    }
+
+    /// Deletes failed steps. After a lost answer it asks again; what the first call deleted is then unknown.
+    pub async fn purge(&self, ids: Vec<StepId>) -> Result<Vec<PurgeVerdict>> {
+        self.connect().await?;
+        self.ask("purge", || self.0.parts.store.purge(&ids)).await
     }
 
     pub async fn search(&self, filter: Search) -> Result<Vec<Step>> {

@@ -2,6 +2,7 @@
 
 use thiserror::Error as ThisError;
 
+use crate::rules::state::State;
 use crate::rules::step::StepId;
 use crate::store;
 
@@ -31,6 +32,8 @@ pub enum ClientError {
     SchemaMismatch { message: String },
     #[error("no step {step_id} is stored; it was never enqueued here, or has been pruned")]
     StepNotFound { step_id: StepId },
+    #[error("step {step_id} is {state}, and only a failed step can be replayed")]
+    StepNotFailed { step_id: StepId, state: State },
     #[error("step {step_id} was not final after {waited_s:.1} s")]
     ResultTimeout { step_id: StepId, waited_s: f64 },
     #[error("fleet-q is stopped: {what}")]

@@ -66,6 +66,11 @@ pub enum Event {
         pod: PodId,
         message: String,
     },
+    /// Dead letters could not be written down or read; the steps themselves are as they should be.
+    BurialFailed {
+        pod: PodId,
+        message: String,
+    },
     BeatFailed {
         pod: PodId,
         message: String,

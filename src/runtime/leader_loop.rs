@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::core::{Core, Phase};
+use super::dead_letters::DeadLetters;
 use super::events::Event;
 use super::lock;
 use crate::rules::state::State;
 use crate::rules::step::PodId;
 use crate::rules::time::{Millis, Monotonic};
-use crate::store::journal::DeadLetter;
 use crate::store::{self, MarkDead, Prune, Recover, Recovered};
 
 /// Orphans per statement, and final steps deleted per statement.
@@ -30,11 +30,12 @@ const PRUNE_EVERY: Millis = Millis(30_000);
 pub(crate) struct LeaderLoop {
     core: Arc<Core>,
     next_prune: Monotonic,
+    dead_letters: DeadLetters,
 }
 
 impl LeaderLoop {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { next_prune: core.clock.monotonic(), core }
+        Self { next_prune: core.clock.monotonic(), dead_letters: DeadLetters::new(core.clone()), core }
     }
 
     pub(crate) async fn run(mut self) {
@@ -65,6 +66,7 @@ impl LeaderLoop {
     async fn pass(&mut self, me: &PodId) -> store::Result<()> {
         self.mark_dead(me).await?;
         self.recover(me).await?;
+        self.dead_letters.pass(me).await?;
         let now = self.core.clock.monotonic();
         if self.next_prune <= now && self.prune(me).await? {
             self.next_prune = now + PRUNE_EVERY;
@@ -103,10 +105,7 @@ impl LeaderLoop {
         if orphans.is_empty() {
             return;
         }
-        let letters: Vec<DeadLetter> = orphans.iter().map(DeadLetter::of_orphan).collect();
-        if let Err(error) = self.core.local.bury(&letters).await {
-            self.core.emit(Event::JournalFailed { pod: me.clone(), message: super::error::with_causes(&error) });
-        }
+        self.dead_letters.of_orphans(me, &orphans).await;
         let woken = orphans.iter().any(|orphan| orphan.to == State::Pending);
         for orphan in orphans {
             self.core.emit(Event::Recovered {

@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 mod core;
 mod cycle;
+mod dead_letters;
 mod desk;
 pub mod doctor;
 mod ending;

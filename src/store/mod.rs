@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod error;
 mod examine;
+pub mod failures;
 pub mod journal;
 pub mod memory;
 pub mod migrate;
@@ -19,6 +20,7 @@ pub mod url;
 use async_trait::async_trait;
 
 pub use error::{Error, Refusal, Result};
+pub use failures::{Failed, Failures, LastError, PurgeVerdict, Since};
 pub use types::*;
 pub use url::open;
 
@@ -82,6 +84,13 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Puts failed steps back to `pending`, counters at zero, history kept; row by row.
     async fn replay(&self, ids: &[StepId]) -> Result<Vec<ReplayVerdict>>;
+
+    /// Reads failed steps without their payloads, the latest failure first, at most `call.limit`.
+    async fn failures(&self, call: &Failures) -> Result<Vec<Failed>>;
+
+    /// Deletes failed steps, row by row; what is not failed when the statement comes to it stays.
+    /// Idempotent.
+    async fn purge(&self, ids: &[StepId]) -> Result<Vec<PurgeVerdict>>;
 
     /// Reads steps by id; in the order asked, `None` where there is none.
     async fn get(&self, ids: &[StepId]) -> Result<Vec<Option<Step>>>;

@@ -21,6 +21,7 @@ EVERY = [
     e.SchemaMismatch("m"),
     e.ClaimLost("m"),
     e.StepNotFound("m", step_id="s"),
+    e.StepNotFailed("m", step_id="s", status="completed"),
     e.StepFailed("m", step_id="s", error_type="ValueError", traceback="tb", attempts=2),
     e.StepTimeout("m", step_id="s", error_type="StepTimeout", attempts=1),
     e.StepCancelled("m", step_id="s"),

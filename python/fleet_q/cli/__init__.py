@@ -15,15 +15,16 @@ from fleet_q.exceptions import FleetQError
 from fleet_q.logs import configure
 from fleet_q.types import JsonIn
 
+from .dlq import dlq
 from .doctor import doctor
 from .migrate import migrate
-from .target import load, refuse
+from .target import Url, load, refuse
 
 __all__ = ["main"]
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-Url = Annotated[str | None, typer.Option("--url", help="The database; FLEET_Q_URL without it.")]
+cli.add_typer(dlq, name="dlq")
 
 
 def main() -> None:

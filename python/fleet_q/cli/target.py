@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from fleet_q.app import FleetQ
 from fleet_q.exceptions import ConfigError
 
-__all__ = ["load", "refuse"]
+__all__ = ["Url", "load", "refuse"]
+
+Url = Annotated[str | None, typer.Option("--url", help="The database; FLEET_Q_URL without it.")]
 
 
 def load(target: str) -> FleetQ:

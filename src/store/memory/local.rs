@@ -1,14 +1,15 @@
 //! A pod's journal and dead letters in memory, for simulations and `memory://`.
 //! Refuses to survive its process: there is nobody whose journal it could adopt.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use crate::rules::step::Claim;
+use crate::rules::step::{Claim, StepId};
+use crate::rules::time::Timestamp;
 use crate::store::error::Result;
-use crate::store::journal::{DLQ_KEPT, DeadLetter, Local, Owed};
+use crate::store::journal::{DLQ_KEPT, DeadLetter, LetterKind, Local, Owed};
 
 #[derive(Debug, Default)]
 pub struct MemoryLocal(Mutex<Tables>);
@@ -19,9 +20,14 @@ struct Tables {
     owed: BTreeMap<u64, Owed>,
     places: BTreeMap<Claim, u64>,
     next_place: u64,
-    /// Newest first.
-    letters: VecDeque<DeadLetter>,
+    /// By their moment, then by the order in which they came.
+    letters: BTreeMap<(Timestamp, u64), DeadLetter>,
+    letters_known: BTreeSet<LetterKey>,
+    letters_buried: u64,
+    failures_seen: Option<Timestamp>,
 }
+
+type LetterKey = (StepId, LetterKind, String);
 
 impl MemoryLocal {
     pub fn new() -> Self {
@@ -68,14 +74,22 @@ impl Local for MemoryLocal {
     async fn bury(&self, letters: &[DeadLetter]) -> Result<()> {
         let mut tables = self.tables();
         for letter in letters {
-            tables.letters.push_front(letter.clone());
+            tables.bury(letter);
         }
-        tables.letters.truncate(DLQ_KEPT as usize);
         Ok(())
     }
 
     async fn buried(&self, limit: u32) -> Result<Vec<DeadLetter>> {
-        Ok(self.tables().letters.iter().take(limit as usize).cloned().collect())
+        Ok(self.tables().letters.values().rev().take(limit as usize).cloned().collect())
+    }
+
+    async fn failures_seen(&self) -> Result<Option<Timestamp>> {
+        Ok(self.tables().failures_seen)
+    }
+
+    async fn saw_failures(&self, until: Timestamp) -> Result<()> {
+        self.tables().failures_seen = Some(until);
+        Ok(())
     }
 
     async fn close(&self) {}
@@ -90,4 +104,21 @@ impl Tables {
             self.next_place += 1;
         }
     }
+
+    fn bury(&mut self, letter: &DeadLetter) {
+        if !self.letters_known.insert(key(letter)) {
+            return;
+        }
+        self.letters.insert((letter.at, self.letters_buried), letter.clone());
+        self.letters_buried += 1;
+        if self.letters.len() > DLQ_KEPT as usize
+            && let Some((_, oldest)) = self.letters.pop_first()
+        {
+            self.letters_known.remove(&key(&oldest));
+        }
+    }
+}
+
+fn key(letter: &DeadLetter) -> LetterKey {
+    (letter.step_id, letter.kind, letter.mark.clone())
 }

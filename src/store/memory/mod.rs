@@ -4,6 +4,7 @@
 //! the same calls give the same answers. Refuses to be durable or shared beyond its process.
 
 mod examine;
+mod failures;
 mod fleet;
 mod history;
 mod local;
@@ -22,6 +23,7 @@ pub use local::MemoryLocal;
 use super::Store;
 use super::clock::DatabaseClock;
 use super::error::{Error, Refusal, Result};
+use super::failures::{Failed, Failures, PurgeVerdict};
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
@@ -169,6 +171,14 @@ impl Store for MemoryStore {
         };
         self.tell(News::work_if(verdicts.contains(&ReplayVerdict::Replayed)));
         Ok(verdicts)
+    }
+
+    async fn failures(&self, call: &Failures) -> Result<Vec<Failed>> {
+        self.open().map(|(tables, now)| failures::find(&tables.rows, call, now))
+    }
+
+    async fn purge(&self, ids: &[StepId]) -> Result<Vec<PurgeVerdict>> {
+        self.open().map(|(mut tables, _)| ids.iter().map(|&id| tables.purge(id)).collect())
     }
 
     async fn get(&self, ids: &[StepId]) -> Result<Vec<Option<Step>>> {

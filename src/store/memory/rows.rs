@@ -146,7 +146,7 @@ impl Rows {
     }
 
     /// Final steps, the longest ended first.
-    pub(super) fn ended(&self) -> impl Iterator<Item = &Step> {
+    pub(super) fn ended(&self) -> impl DoubleEndedIterator<Item = &Step> {
         self.ended.iter().map(|(_, id)| &self.steps[id])
     }
 

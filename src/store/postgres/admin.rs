@@ -83,13 +83,13 @@ async fn twins(db: &Connections, stands: &Standing, replayed: &BTreeSet<StepId>)
     rows.iter().flatten().map(|row| Ok((row.try_get("unique_key")?, row.try_get("step_id")?))).collect()
 }
 
-type Standing = BTreeMap<StepId, (State, Option<String>)>;
+pub(super) type Standing = BTreeMap<StepId, (State, Option<String>)>;
 
-fn standing(found: &[Row]) -> Result<Standing> {
+pub(super) fn standing(found: &[Row]) -> Result<Standing> {
     found.iter().map(|row| Ok((row.try_get("step_id")?, (rows::state(row)?, row.try_get("unique_key")?)))).collect()
 }
 
-fn named(found: &[Row]) -> Result<BTreeSet<StepId>> {
+pub(super) fn named(found: &[Row]) -> Result<BTreeSet<StepId>> {
     found.iter().map(|row| Ok(row.try_get("step_id")?)).collect()
 }
 

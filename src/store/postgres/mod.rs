@@ -14,6 +14,7 @@ mod enqueue;
 mod errors;
 mod examine;
 mod examined;
+mod failures;
 mod finish;
 mod floors;
 mod leader;
@@ -40,6 +41,7 @@ use self::wakes::Wakes;
 use super::Store;
 use super::clock::DatabaseClock;
 use super::error::{Error, Refusal, Result};
+use super::failures::{Failed, Failures, PurgeVerdict};
 use super::migrate::History;
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
@@ -194,6 +196,14 @@ impl Store for PostgresStore {
         let verdicts = admin::replay(&self.db, ids).await?;
         self.bump_if(verdicts.contains(&ReplayVerdict::Replayed));
         Ok(verdicts)
+    }
+
+    async fn failures(&self, call: &Failures) -> Result<Vec<Failed>> {
+        failures::find(&self.db, call).await
+    }
+
+    async fn purge(&self, ids: &[StepId]) -> Result<Vec<PurgeVerdict>> {
+        if ids.is_empty() { Ok(Vec::new()) } else { failures::purge(&self.db, ids).await }
     }
 
     async fn get(&self, ids: &[StepId]) -> Result<Vec<Option<Step>>> {

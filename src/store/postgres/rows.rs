@@ -104,7 +104,7 @@ pub(super) fn text(row: &Row, column: &str) -> Result<Arc<str>> {
     Ok(Arc::from(row.try_get::<_, &str>(column)?))
 }
 
-fn optional_text(row: &Row, column: &str) -> Result<Option<Arc<str>>> {
+pub(super) fn optional_text(row: &Row, column: &str) -> Result<Option<Arc<str>>> {
     Ok(row.try_get::<_, Option<&str>>(column)?.map(Arc::from))
 }
 

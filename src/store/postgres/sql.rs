@@ -174,6 +174,8 @@ statements!(
     replay,
     get,
     search,
+    failures,
+    purge,
     stats,
     paused,
     pause,

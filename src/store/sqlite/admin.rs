@@ -57,6 +57,11 @@ fn move_one(session: &Session<'_>, id: StepId, sql: &str) -> rusqlite::Result<us
     session.conn.prepare_cached(sql)?.execute(parameters)
 }
 
+/// Where a step stands; `None` without one.
+pub(super) fn state_of(session: &Session<'_>, id: StepId) -> Result<Option<State>> {
+    Ok(standing(session, id)?.map(|found| found.state))
+}
+
 struct Standing {
     state: State,
     unique_key: Option<String>,

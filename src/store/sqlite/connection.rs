@@ -25,6 +25,7 @@ pub(super) enum Role {
 /// SQLite waits this long for a lock before we ask again. Its own waits grow to 100 ms, which
 /// starves a beat beside a busy writer; short rounds keep asking often.
 const LOCK_ROUND: Millis = Millis(40);
+const LOOK_TIMEOUT: Millis = Millis(2000);
 const OPEN_ROUNDS: u32 = 250;
 const STATEMENTS_KEPT: usize = 64;
 const WAL_SIZE_LIMIT: i64 = 64 << 20;
@@ -45,6 +46,17 @@ fn open_uncounted(path: &Path, role: Role) -> Result<Connection> {
         )));
     }
     Ok(conn)
+}
+
+/// Opens a file of another process to read it; one that is gone stays gone.
+pub(super) fn open_to_look(path: &Path) -> Result<Counted> {
+    Counted::open(|| {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags).map_err(|e| unusable(path, e))?;
+        conn.busy_timeout(LOOK_TIMEOUT.as_duration())?;
+        conn.pragma_update(None, "query_only", true)?;
+        Ok(conn)
+    })
 }
 
 pub(super) fn open_memory() -> Result<Counted> {

@@ -10,11 +10,13 @@ mod cycle;
 mod enqueue;
 mod errors;
 mod examine;
+mod failures;
 mod finish;
 mod fork;
 mod leader;
 mod local;
 mod migrate;
+mod options;
 mod parameters;
 mod pods;
 mod rows;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use self::local::{LocalFiles, journals};
+pub use self::options::SqliteOptions;
 
 use self::connection::Role;
 use self::errors::partly;
@@ -36,8 +39,8 @@ use self::fork::Counted;
 use self::turn::{Gate, Turn};
 use self::worker::{Begin, Options, ROWS_PER_TRANSACTION, Session, Worker};
 use super::Store;
-use super::clock::DatabaseClock;
 use super::error::{Error, Refusal, Result};
+use super::failures::{Failed, Failures, PurgeVerdict};
 use super::migrate::History;
 use super::types::{
     Accepted, Beat, CancelVerdict, Capabilities, Control, Cycle, CycleReply, Enqueue, MarkDead, Migrate, Outcome, Pod,
@@ -46,19 +49,7 @@ use super::types::{
 };
 use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
-use crate::rules::time::{Millis, Timestamp};
-
-#[derive(Clone, Debug)]
-pub struct SqliteOptions {
-    /// `None`: in memory, private to this handle.
-    pub path: Option<PathBuf>,
-    /// Commits do not wait for the disk: a power failure may lose the latest.
-    pub synchronous_normal: bool,
-    /// How long a call waits for other processes' writes before it is `Unavailable`.
-    pub busy_timeout: Millis,
-    /// Stands in for the database's clock in tests.
-    pub clock: Option<Arc<dyn DatabaseClock>>,
-}
+use crate::rules::time::Timestamp;
 
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -193,8 +184,7 @@ impl Store for SqliteStore {
 
     async fn progress(&self, reports: &[ProgressReport]) -> Result<()> {
         for chunk in reports.chunks(ROWS_PER_TRANSACTION) {
-            let reports = chunk.to_vec();
-            let begin = Begin::Grouped { rows: reports.len() };
+            let (reports, begin) = (chunk.to_vec(), Begin::Grouped { rows: chunk.len() });
             self.work.call(begin, move |session| finish::progress(session, &reports)).await?;
         }
         Ok(())
@@ -208,6 +198,15 @@ impl Store for SqliteStore {
         let verdicts = self.by_id(ids, admin::replay).await?;
         self.bump_if(verdicts.contains(&ReplayVerdict::Replayed));
         Ok(verdicts)
+    }
+
+    async fn failures(&self, call: &Failures) -> Result<Vec<Failed>> {
+        let call = call.clone();
+        self.reads.call(Begin::Read, move |session| failures::find(session, &call)).await
+    }
+
+    async fn purge(&self, ids: &[StepId]) -> Result<Vec<PurgeVerdict>> {
+        self.by_id(ids, failures::purge).await
     }
 
     async fn get(&self, ids: &[StepId]) -> Result<Vec<Option<Step>>> {

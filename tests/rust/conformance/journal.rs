@@ -1,7 +1,8 @@
 //! A pod's journal and dead letters, in memory: kept in order, once per claim, bounded.
 
+use fleet_q::rules::time::Timestamp;
 use fleet_q::store::Finish;
-use fleet_q::store::journal::{DLQ_KEPT, DeadLetter, Local, Owed};
+use fleet_q::store::journal::{DLQ_KEPT, DeadLetter, LetterKind, Local, Owed};
 use fleet_q::store::memory::MemoryLocal;
 
 use super::fixtures::{claim, complete, fail, id};
@@ -11,7 +12,14 @@ fn owed(n: u64) -> Owed {
 }
 
 fn letter(n: u64) -> DeadLetter {
-    DeadLetter { step_id: id(n), task: "work".into(), kind: "failed".into(), evidence: "{}".into() }
+    DeadLetter {
+        step_id: id(n),
+        task: "work".into(),
+        kind: LetterKind::Failure,
+        mark: n.to_string(),
+        at: Timestamp(i64::try_from(n).unwrap()),
+        evidence: format!("{{\"n\":{n}}}"),
+    }
 }
 
 #[tokio::test]
@@ -40,4 +48,14 @@ async fn newest_dead_letters_are_kept() {
     let kept = journal.buried(u32::MAX).await.unwrap();
     assert_eq!(kept.len(), DLQ_KEPT as usize);
     assert_eq!(kept[..2], [letter(u64::from(DLQ_KEPT) + 1), letter(u64::from(DLQ_KEPT))]);
+}
+
+/// P13: a leader that looks again, or adopts what another one kept, has each letter once.
+#[tokio::test]
+async fn p13_a_dead_letter_that_comes_again_is_kept_once() {
+    let journal = MemoryLocal::new();
+    let again = DeadLetter { mark: "later".into(), at: Timestamp(9), ..letter(1) };
+    journal.bury(&[letter(2), letter(1)]).await.unwrap();
+    journal.bury(&[letter(1), again.clone(), letter(2)]).await.unwrap();
+    assert_eq!(journal.buried(9).await.unwrap(), [again, letter(2), letter(1)]);
 }

@@ -33,6 +33,7 @@ mod claims;
 mod crowd;
 mod enqueue;
 mod examine;
+mod failures;
 mod fences;
 pub mod fixtures;
 mod hand_off;

@@ -23,6 +23,8 @@ pub enum Command {
     Progress(u16),
     Cancel(Vec<u8>),
     Replay(Vec<u8>),
+    /// With a look through the failures before.
+    Purge(Vec<u8>),
     /// A new life: a fresh pod id.
     Register(u8),
     Beat {
@@ -87,7 +89,8 @@ pub fn commands(count: usize) -> impl Strategy<Value = Vec<Command>> {
 
 fn command() -> impl Strategy<Value = Command> {
     use Command::{
-        Advance, Beat, Cancel, Crash, Live, MarkDead, Pause, Progress, Prune, Recover, Register, Replay, Resume, Retire,
+        Advance, Beat, Cancel, Crash, Live, MarkDead, Pause, Progress, Prune, Purge, Recover, Register, Replay, Resume,
+        Retire,
     };
     let pod = 0..PODS;
     prop_oneof![
@@ -98,6 +101,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => any::<u16>().prop_map(Progress),
         2 => ids().prop_map(Cancel),
         4 => ids().prop_map(Replay),
+        2 => ids().prop_map(Purge),
         2 => pod.clone().prop_map(Register),
         1 => (pod.clone(), any::<bool>()).prop_map(|(pod, draining)| Beat { pod, draining }),
         2 => pod.clone().prop_map(Retire),

@@ -8,8 +8,9 @@ use fleet_q::rules::step::{Claim, PodId, StepId};
 use fleet_q::rules::time::{Millis, Timestamp};
 use fleet_q::store::clock::DatabaseClock;
 use fleet_q::store::{
-    Accepted, Beat, Control, Cycle, Due, Enqueue, ErrorEntry, Finish, HandOff, Lane, MarkDead, NewStep, Outcome,
-    ProgressReport, Prune, Queues, Recover, Recovered, Refusal, ReplayVerdict, Search, Step, Store, Verdict,
+    Accepted, Beat, Control, Cycle, Due, Enqueue, ErrorEntry, Failed, Failures, Finish, HandOff, Lane, MarkDead,
+    NewStep, Outcome, ProgressReport, Prune, Pruned, PurgeVerdict, Queues, Recover, Recovered, Refusal, ReplayVerdict,
+    Search, Step, Store, Verdict,
 };
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
@@ -101,6 +102,7 @@ async fn perform(bed: &Bed, command: &Command, past: &Past) -> Answer {
         }
         Command::Cancel(steps) => Answer::of(store.cancel(&past.step_ids(steps)).await.unwrap()),
         Command::Replay(steps) => Answer::of(replay(store, &past.step_ids(steps)).await),
+        Command::Purge(steps) => Answer::of(purge(store, &past.step_ids(steps)).await),
         Command::Advance(_) | Command::Live { .. } => {
             pass_time(bed, command, past).await;
             Answer::default()
@@ -159,6 +161,20 @@ async fn replay(store: &dyn Store, steps: &[StepId]) -> Vec<ReplayVerdict> {
     verdicts
 }
 
+/// What a look tells, in two pages, and what became of each step.
+async fn purge(store: &dyn Store, steps: &[StepId]) -> (Vec<Failed>, Vec<PurgeVerdict>) {
+    let mut failures = store.failures(&Failures { limit: 2, ..Failures::default() }).await.unwrap();
+    let before = failures.last().map(|failed| (failed.failed, failed.step_id));
+    failures.extend(store.failures(&Failures { before, limit: 100, ..Failures::default() }).await.unwrap());
+    let mut verdicts = store.purge(steps).await.unwrap();
+    for verdict in &mut verdicts {
+        if *verdict == PurgeVerdict::NotFailed(State::Scheduled) {
+            *verdict = PurgeVerdict::NotFailed(State::Pending);
+        }
+    }
+    (failures, verdicts)
+}
+
 async fn pass_time(bed: &Bed, command: &Command, past: &Past) {
     if let Command::Advance(ms) = command {
         bed.clock.advance(Millis(*ms));
@@ -203,7 +219,21 @@ async fn lead(store: &dyn Store, command: &Command, past: &Past) -> Answer {
     let Command::Prune { keep, limit } = command else { unreachable!("the caller listed three commands") };
     let (keep, longer) = (Millis(*keep), Millis(*keep * 2));
     let call = Prune { keep_completed: keep, keep_failed: longer, keep_pods: keep, limit: *limit };
-    Answer::of(store.prune(&call).await.unwrap())
+    Answer::of(prune_all(store, &call).await)
+}
+
+/// Batch by batch until nothing is past its keep: which of those that ended at the same moment goes
+/// first is the store's to choose, and a batch that splits them would tell.
+async fn prune_all(store: &dyn Store, call: &Prune) -> Pruned {
+    let mut all = Pruned::default();
+    loop {
+        let pruned = store.prune(call).await.unwrap();
+        assert!(pruned.steps <= u64::from(call.limit), "a batch has a limit");
+        all = Pruned { steps: all.steps + pruned.steps, pods: all.pods + pruned.pods };
+        if pruned.steps < u64::from(call.limit) {
+            return all;
+        }
+    }
 }
 
 /// Everything a store holds, as text.

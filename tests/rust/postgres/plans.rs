@@ -13,6 +13,7 @@ const MINE: &str = include_str!("../../../src/store/postgres/sql/mine.sql");
 const RECOVER: &str = include_str!("../../../src/store/postgres/sql/recover.sql");
 const PRUNE: &str = include_str!("../../../src/store/postgres/sql/prune.sql");
 const SEARCH: &str = include_str!("../../../src/store/postgres/sql/search.sql");
+const FAILURES: &str = include_str!("../../../src/store/postgres/sql/failures.sql");
 const STATS: &str = include_str!("../../../src/store/postgres/sql/stats.sql");
 const CANCEL_REQUESTED: &str = include_str!("../../../src/store/postgres/sql/cancel_requested.sql");
 
@@ -270,6 +271,21 @@ async fn failed_and_tagged_steps_are_found_among_many_others() {
     assert!(tagged.buffers < 20, "{} buffers: {}", tagged.buffers, tagged.plan);
     let failed = place.cost(SEARCH, &[&all[..], &[("states", "array['failed']"), ("tag", "null")]].concat()).await;
     assert!(failed.buffers < 20, "{} buffers: {}", failed.buffers, failed.plan);
+}
+
+#[tokio::test]
+async fn leaders_look_for_failures_reads_the_new_ones_alone() {
+    let Some(place) = Place::new("plan_failures").await else { return };
+    place.steps(20_000, "completed", "default", NOW).await;
+    place.run("update SCHEMA.step_tracker set status = 'failed'").await;
+    place.steps(20_000, "completed", "default", NOW + 30_000).await;
+    place.analyze().await;
+    let all = ["before_ts", "before_id", "queue", "task", "error", "since_ago_ms"].map(|name| (name, "null"));
+    let page = [("limit_literal", "50"), ("shown_literal", "500"), ("now", "1700000000000")];
+    let idle = place.cost(FAILURES, &[&all[..], &page, &[("since_ts", "1700000000001")]].concat()).await;
+    assert!(idle.buffers < 10, "{} buffers: {}", idle.buffers, idle.plan);
+    let rebuild = place.cost(FAILURES, &[&all[..], &page, &[("since_ts", "null")]].concat()).await;
+    assert!(rebuild.buffers < 150, "{} buffers: {}", rebuild.buffers, rebuild.plan);
 }
 
 #[tokio::test]

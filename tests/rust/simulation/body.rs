@@ -48,6 +48,7 @@ impl Bodies {
         let (takes, dice) = match &*job.task {
             "hang" | "stuck" => (STUCK_MS, 0),
             "sure" | "killer" => (200, 0),
+            "doomed" => (200, 99),
             _ => (self.draws.within(1, 800), self.draws.within(0, 100)),
         };
         let dying = (&*job.task == "killer").then(|| self.dying.clone());
@@ -88,7 +89,7 @@ impl Handler for Bodies {
     fn tasks(&self) -> Arc<[TaskInfo]> {
         let retry = Backoff { base: Millis(500), factor: 2.0, cap: Millis(5000), jitter: Jitter::Full };
         let task = |name: &str, executor| TaskInfo { name: name.into(), executor, retry, continue_on_fence: false };
-        let on_loop = ["quick", "sure", "hang", "killer"].map(|name| task(name, Executor::Loop));
+        let on_loop = ["quick", "sure", "doomed", "hang", "killer"].map(|name| task(name, Executor::Loop));
         let in_threads = ["heavy", "stuck"].map(|name| task(name, Executor::Thread));
         on_loop.into_iter().chain(in_threads).collect()
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fleet_q::rules::step::Claim;
+use fleet_q::rules::time::Timestamp;
 use fleet_q::store::journal::{DeadLetter, Local, Owed};
 use fleet_q::store::memory::MemoryLocal;
 use fleet_q::store::{Cycle, Result};
@@ -79,6 +80,14 @@ impl Local for Forgetful {
 
     async fn buried(&self, _: u32) -> Result<Vec<DeadLetter>> {
         Ok(Vec::new())
+    }
+
+    async fn failures_seen(&self) -> Result<Option<Timestamp>> {
+        Ok(None)
+    }
+
+    async fn saw_failures(&self, _: Timestamp) -> Result<()> {
+        Ok(())
     }
 
     async fn close(&self) {}

@@ -183,6 +183,14 @@ impl Store for Link {
         through!(self, self.store.replay(ids))
     }
 
+    async fn failures(&self, call: &Failures) -> Result<Vec<Failed>> {
+        through!(self, self.store.failures(call))
+    }
+
+    async fn purge(&self, ids: &[StepId]) -> Result<Vec<PurgeVerdict>> {
+        through!(self, self.store.purge(ids))
+    }
+
     async fn get(&self, ids: &[StepId]) -> Result<Vec<Option<Step>>> {
         through!(self, self.store.get(ids))
     }

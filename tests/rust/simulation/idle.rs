@@ -23,10 +23,10 @@ async fn third_minute(pods: usize) -> Vec<BTreeMap<&'static str, u64>> {
 }
 
 #[test]
-fn an_idle_pod_beats_reconciles_and_looks_for_work_and_its_leader_recovers_and_prunes() {
+fn an_idle_pod_beats_reconciles_and_looks_for_work_and_its_leader_recovers_prunes_and_looks_for_failures() {
     virtual_time(async {
         let usual = [("beat", 20), ("cycle", 12), ("mine", 20)];
-        let leading = [("prune", 2), ("recover", 20)];
+        let leading = [("failures", 2), ("prune", 2), ("recover", 20)];
         let [leader, follower] = third_minute(2).await.try_into().expect("two pods");
         assert_costs(&follower, usual.to_vec());
         assert_costs(&leader, [usual.to_vec(), leading.to_vec()].concat());

@@ -5,6 +5,7 @@
 
 mod body;
 mod checker;
+mod dead_letters;
 mod defects;
 mod faults;
 mod idle;

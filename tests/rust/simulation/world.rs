@@ -11,6 +11,7 @@ use fleet_q::rules::time::Millis;
 use fleet_q::runtime::events::{Event, Events};
 use fleet_q::runtime::spawn::{BoxFuture, Spawner};
 use fleet_q::runtime::{Client, Fleet, Parts, Pod, Request};
+use fleet_q::store::journal::Local;
 use fleet_q::store::memory::MemoryStore;
 use fleet_q::store::{Content, Due, Step, Store};
 use tokio::task::AbortHandle;
@@ -51,6 +52,7 @@ pub struct SimPod {
     pub pod: Pod,
     pub cut: Arc<Mutex<bool>>,
     pub calls: Calls,
+    pub local: Arc<dyn Local>,
     process: Arc<Process>,
     bodies: Arc<Bodies>,
 }
@@ -125,11 +127,11 @@ impl World {
             cut: cut.clone(),
             calls: calls.clone(),
         });
-        let events = Events::default();
+        let (events, local) = (Events::default(), self.defect.local());
         self.record(&events);
         let parts = Parts {
             store: link,
-            local: self.defect.local(),
+            local: local.clone(),
             clock: Arc::new(self.clock),
             draws: self.draws.clone(),
             events,
@@ -139,7 +141,7 @@ impl World {
         let bodies = Bodies::new(self.draws.clone(), self.runs.clone());
         if let Ok(pod) = fleet.start(bodies.clone()).await {
             tokio::spawn(die_when_told(process.clone(), bodies.clone()));
-            self.pods.push(SimPod { fleet, pod, cut, calls, process, bodies });
+            self.pods.push(SimPod { fleet, pod, cut, calls, local, process, bodies });
         } else {
             process.kill();
         }

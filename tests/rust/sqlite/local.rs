@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use fleet_q::rules::step::Claim;
-use fleet_q::rules::time::Millis;
+use fleet_q::rules::time::{Millis, Timestamp};
 use fleet_q::store::error::Error;
-use fleet_q::store::journal::{DeadLetter, Local, Owed};
+use fleet_q::store::journal::{DLQ_KEPT, DeadLetter, LetterKind, Local, Owed};
 use fleet_q::store::sqlite::LocalFiles;
 use fleet_q::store::types::*;
 
@@ -140,14 +140,66 @@ fn a_place_that_cannot_be_written_names_the_setting() {
 }
 
 fn letter(n: u64) -> DeadLetter {
-    DeadLetter { step_id: id(n), task: "greet".into(), kind: "failed".into(), evidence: format!("{{\"n\":{n}}}") }
+    DeadLetter {
+        step_id: id(n),
+        task: "greet".into(),
+        kind: LetterKind::Failure,
+        mark: n.to_string(),
+        at: Timestamp(i64::try_from(n).unwrap()),
+        evidence: format!("{{\"n\":{n}}}"),
+    }
 }
 
 #[tokio::test]
-async fn dead_letters_come_back_newest_first() {
+async fn dead_letters_come_back_newest_first_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let local = LocalFiles::open(folder.path(), "1-a").unwrap();
+    local.bury(&[letter(3), letter(1)]).await.unwrap();
     local.bury(&[letter(1), letter(2)]).await.unwrap();
-    local.bury(&[letter(3)]).await.unwrap();
-    assert_eq!(local.buried(2).await.unwrap(), [letter(3), letter(2)]);
+    assert_eq!(local.buried(9).await.unwrap(), [letter(3), letter(2), letter(1)]);
+    assert_eq!(local.buried(1).await.unwrap(), [letter(3)]);
+}
+
+#[tokio::test]
+async fn the_oldest_dead_letters_go_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = LocalFiles::open(folder.path(), "1-a").unwrap();
+    let most = u64::from(DLQ_KEPT);
+    local.bury(&(2..=most + 1).rev().map(letter).collect::<Vec<_>>()).await.unwrap();
+    local.bury(&[letter(1), letter(most + 2)]).await.unwrap();
+    let kept = local.buried(u32::MAX).await.unwrap();
+    assert_eq!((kept.len() as u64, &kept[0], kept.last()), (most, &letter(most + 2), Some(&letter(3))));
+}
+
+#[tokio::test]
+async fn how_far_failures_were_seen_is_this_files_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = LocalFiles::open(folder.path(), "1-a").unwrap();
+    assert_eq!(gone.failures_seen().await.unwrap(), None);
+    gone.saw_failures(Timestamp(5)).await.unwrap();
+    gone.saw_failures(Timestamp(9)).await.unwrap();
+    assert_eq!(gone.failures_seen().await.unwrap(), Some(Timestamp(9)));
+    gone.close().await;
+    let heir = LocalFiles::open(folder.path(), "2-b").unwrap();
+    heir.adopt().await.unwrap();
+    assert_eq!(heir.failures_seen().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn whoever_looks_reads_the_letters_of_every_file_once_and_takes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = LocalFiles::open(folder.path(), "1-a").unwrap();
+    gone.bury(&[letter(1), letter(3)]).await.unwrap();
+    gone.close().await;
+    let alive = LocalFiles::open(folder.path(), "2-b").unwrap();
+    alive.bury(&[letter(2), letter(3)]).await.unwrap();
+    std::fs::write(folder.path().join("journal-0-bad.lock"), "").unwrap();
+    std::fs::write(folder.path().join("journal-0-bad.db"), "no database. ".repeat(100)).unwrap();
+    std::fs::write(folder.path().join("journal-0-gone.lock"), "").unwrap();
+    let look = |limit| LocalFiles::letters_in(folder.path(), limit).unwrap();
+    assert_eq!(look(9), [letter(3), letter(2), letter(1)]);
+    assert_eq!(look(1), [letter(3)]);
+    assert!(!folder.path().join("journal-0-gone.db").exists());
+    assert_eq!(journals_in(folder.path()), 3);
+    assert_eq!(LocalFiles::letters_in(&folder.path().join("nowhere"), 9).unwrap(), []);
 }

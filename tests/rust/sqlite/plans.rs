@@ -41,3 +41,11 @@ async fn counting_reads_indexes_alone() {
     assert!(reads.clone().count() >= 5, "{plan}");
     assert!(reads.clone().all(|line| line.contains("INDEX step_")), "{plan}");
 }
+
+#[tokio::test]
+async fn looking_through_failures_seeks_the_moment_and_sorts_nothing() {
+    let bench = Bench::new().await;
+    let plan = plan(&bench.sql(), include_str!("../../../src/store/sqlite/sql/failures.sql"));
+    assert!(plan.contains("step_final (status=? AND finished_ts>? AND finished_ts<?)"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}

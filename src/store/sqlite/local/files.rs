@@ -97,11 +97,18 @@ pub(super) fn create_folder(folder: &Path) -> Result<()> {
 
 /// Every other journal of the folder, by name.
 pub(super) fn others(folder: &Path, own: &Place) -> Result<Vec<Place>> {
+    let mut places = all(folder)?;
+    places.retain(|place| place.lock != own.lock);
+    Ok(places)
+}
+
+/// Every journal of the folder, by name.
+pub(super) fn all(folder: &Path) -> Result<Vec<Place>> {
     let entries = std::fs::read_dir(folder).map_err(|e| unusable(folder, e))?;
     let mut places = Vec::new();
     for entry in entries {
         let path = entry.map_err(|e| unusable(folder, e))?.path();
-        if is_lock(&path) && path != own.lock {
+        if is_lock(&path) {
             places.push(Place::of_lock(path));
         }
     }

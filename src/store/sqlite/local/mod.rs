@@ -3,6 +3,7 @@
 
 mod files;
 mod inspect;
+mod letters;
 mod rows;
 
 pub use inspect::journals;
@@ -21,7 +22,7 @@ use super::fork::Counted;
 use super::turn::Turn;
 use super::worker::{Begin, Options, Worker};
 use crate::rules::step::Claim;
-use crate::rules::time::Millis;
+use crate::rules::time::{Millis, Timestamp};
 use crate::store::error::{Error, Result};
 use crate::store::journal::{DLQ_KEPT, DeadLetter, Local, Owed};
 
@@ -63,6 +64,14 @@ impl LocalFiles {
         };
         let worker = Worker::start(conn, options)?;
         Ok(Self { folder: folder.to_path_buf(), place, worker, lock: Mutex::new(Some(lock)) })
+    }
+
+    /// Dead letters of every file in the folder, newest first, for whoever looks from another process.
+    /// Locks, adopts and creates nothing; a file that is gone or cannot be read is passed over.
+    pub fn letters_in(folder: &Path, limit: u32) -> Result<Vec<DeadLetter>> {
+        let places = if folder.is_dir() { files::all(folder)? } else { Vec::new() };
+        let found = places.iter().filter_map(|place| letters::peek(&place.database, limit).ok());
+        Ok(letters::merged(found.collect(), limit))
     }
 
     /// Takes over one journal if its process is gone, and deletes it. One that cannot be read is set
@@ -134,11 +143,20 @@ impl Local for LocalFiles {
     async fn bury(&self, letters: &[DeadLetter]) -> Result<()> {
         let letters = letters.to_vec();
         let begin = Begin::Grouped { rows: letters.len() };
-        self.worker.call(begin, move |session| bury(session.conn, &letters)).await
+        self.worker.call(begin, move |session| letters::bury(session.conn, &letters)).await
     }
 
     async fn buried(&self, limit: u32) -> Result<Vec<DeadLetter>> {
-        self.worker.call(Begin::Read, move |session| buried(session.conn, limit)).await
+        self.worker.call(Begin::Read, move |session| letters::buried(session.conn, limit)).await
+    }
+
+    async fn failures_seen(&self) -> Result<Option<Timestamp>> {
+        self.worker.call(Begin::Read, move |session| letters::failures_seen(session.conn)).await
+    }
+
+    async fn saw_failures(&self, until: Timestamp) -> Result<()> {
+        let begin = Begin::Grouped { rows: 1 };
+        self.worker.call(begin, move |session| letters::saw_failures(session.conn, until)).await
     }
 
     async fn close(&self) {
@@ -163,7 +181,7 @@ impl Journal {
 
     /// Oldest first, so that burying them again keeps their order.
     fn letters(&self) -> Result<Vec<DeadLetter>> {
-        let mut letters = buried(&self.0, DLQ_KEPT)?;
+        let mut letters = letters::buried(&self.0, DLQ_KEPT)?;
         letters.reverse();
         Ok(letters)
     }
@@ -206,28 +224,4 @@ fn delivered(conn: &Connection, claims: &[Claim]) -> Result<()> {
         statement.execute(ids)?;
     }
     Ok(())
-}
-
-fn bury(conn: &Connection, letters: &[DeadLetter]) -> Result<()> {
-    let mut statement = conn.prepare_cached(include_str!("sql/bury.sql"))?;
-    for letter in letters {
-        statement.execute(named_params! {
-            ":step_id": letter.step_id.to_string(),
-            ":task": letter.task,
-            ":kind": letter.kind,
-            ":evidence": letter.evidence,
-        })?;
-    }
-    conn.prepare_cached(include_str!("sql/bound_dlq.sql"))?.execute(named_params! {":kept": DLQ_KEPT})?;
-    Ok(())
-}
-
-fn buried(conn: &Connection, limit: u32) -> Result<Vec<DeadLetter>> {
-    let mut statement = conn.prepare_cached(include_str!("sql/buried.sql"))?;
-    let mut found = statement.query(named_params! {":limit": limit})?;
-    let mut letters = Vec::new();
-    while let Some(row) = found.next()? {
-        letters.push(rows::letter(row)?);
-    }
-    Ok(letters)
 }

@@ -4,10 +4,11 @@
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 
+use super::super::errors::internal;
 use crate::rules::step::{Claim, PodId};
-use crate::rules::time::Millis;
+use crate::rules::time::{Millis, Timestamp};
 use crate::store::error::{Error, Result};
-use crate::store::journal::{DeadLetter, Owed};
+use crate::store::journal::{DeadLetter, LetterKind, Owed};
 use crate::store::types::{Content, ErrorEntry, Finish, Outcome};
 
 /// An [`Outcome`] without the bytes of its result, which stand in a column of their own.
@@ -64,10 +65,14 @@ pub(super) fn owed(row: &Row<'_>) -> Result<Owed> {
 }
 
 pub(super) fn letter(row: &Row<'_>) -> Result<DeadLetter> {
+    let kind: String = row.get("kind")?;
     Ok(DeadLetter {
         step_id: id(row, "step_id")?,
         task: row.get("task")?,
-        kind: row.get("kind")?,
+        kind: LetterKind::parse(&kind)
+            .ok_or_else(|| internal(format!("the journal holds a dead letter of the kind {kind:?}")))?,
+        mark: row.get("mark")?,
+        at: Timestamp(row.get("at_ts")?),
         evidence: row.get("evidence")?,
     })
 }

@@ -1,5 +1,5 @@
 -- Dead letters, newest first.
-select step_id, task, kind, evidence
-from dlq
-order by place desc
+select step_id, task, kind, mark, at_ts, evidence
+from letter
+order by at_ts desc, place desc
 limit :limit;

@@ -1,3 +1,4 @@
--- Keep a dead letter.
-insert into dlq (step_id, task, kind, evidence)
-values (:step_id, :task, :kind, :evidence);
+-- Keep a dead letter, once.
+insert into letter (step_id, task, kind, mark, at_ts, evidence)
+values (:step_id, :task, :kind, :mark, :at_ts, :evidence)
+on conflict (step_id, kind, mark) do nothing;
