@@ -9,8 +9,8 @@ use fleet_q::rules::time::{Millis, Timestamp};
 use fleet_q::store::clock::DatabaseClock;
 use fleet_q::store::{
     Accepted, Beat, Control, Cycle, Due, Enqueue, ErrorEntry, Failed, Failures, Finish, HandOff, Lane, MarkDead,
-    NewStep, Outcome, ProgressReport, Prune, Pruned, PurgeVerdict, Queues, Recover, Recovered, Refusal, ReplayVerdict,
-    Search, Step, Store, Verdict,
+    NewStep, Outcome, ProgressReport, Prune, PurgeVerdict, Queues, Recover, Recovered, Refusal, ReplayVerdict, Search,
+    Step, Store, Verdict,
 };
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
@@ -219,21 +219,7 @@ async fn lead(store: &dyn Store, command: &Command, past: &Past) -> Answer {
     let Command::Prune { keep, limit } = command else { unreachable!("the caller listed three commands") };
     let (keep, longer) = (Millis(*keep), Millis(*keep * 2));
     let call = Prune { keep_completed: keep, keep_failed: longer, keep_pods: keep, limit: *limit };
-    Answer::of(prune_all(store, &call).await)
-}
-
-/// Batch by batch until nothing is past its keep: which of those that ended at the same moment goes
-/// first is the store's to choose, and a batch that splits them would tell.
-async fn prune_all(store: &dyn Store, call: &Prune) -> Pruned {
-    let mut all = Pruned::default();
-    loop {
-        let pruned = store.prune(call).await.unwrap();
-        assert!(pruned.steps <= u64::from(call.limit), "a batch has a limit");
-        all = Pruned { steps: all.steps + pruned.steps, pods: all.pods + pruned.pods };
-        if pruned.steps < u64::from(call.limit) {
-            return all;
-        }
-    }
+    Answer::of(store.prune(&call).await.unwrap())
 }
 
 /// Everything a store holds, as text.
