@@ -1,4 +1,4 @@
-"""Starts, stops, kills and freezes the Postgres and the pgbouncer that tests run on. Installs and judges nothing.
+"""Starts, stops, kills, freezes and replaces the Postgres and the pgbouncer of tests. Installs and judges nothing.
 
 Both refuse to run as root, so as root they run as `nobody` and `daemon`, which every Debian has. Everything they
 write is below one folder of the caller's. They end with the process that started them.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -55,6 +56,7 @@ class Server:
     def __init__(self, programs: Brought, folder: Path) -> None:
         self.folder = folder
         self._data = folder / "data"
+        self._copy = folder / "copy"
         self._account = Account("nobody")
         self._account.own(folder)
         here = self._account.reachable(programs, folder)
@@ -85,6 +87,10 @@ class Server:
         """End it as `pg_ctl stop -m fast` does: open transactions are rolled back, connections closed."""
         self._end(signal.SIGINT)
 
+    def quit(self) -> None:
+        """End it as `pg_ctl stop -m immediate` does: at once, and it recovers from its log when it starts."""
+        self._end(signal.SIGQUIT)
+
     def kill(self) -> None:
         """`kill -9` of the server and all its children."""
         children = self._children()
@@ -102,6 +108,18 @@ class Server:
         """Go on after `freeze`."""
         for pid in [*self._children(), self._pid()]:
             _signal(pid, signal.SIGCONT)
+
+    def copy(self) -> None:
+        """Take a base backup beside it, as a replica that will hear of nothing that comes after."""
+        options = ["--checkpoint=fast", "--wal-method=stream", "--no-sync", "-U", "postgres", "-p", str(PORT)]
+        self._run([str(self._programs / "pg_basebackup"), *options, "-h", str(self.folder), "-D", str(self._copy)])
+
+    def failover(self) -> None:
+        """`kill -9`, and start the copy at the same address; what came after `copy` is gone."""
+        self.kill()
+        shutil.rmtree(self._data)
+        self._copy.rename(self._data)
+        self.start()
 
     def close(self) -> None:
         """End it for good, in whatever state it is."""

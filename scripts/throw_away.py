@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,17 @@ class Served(NamedTuple):
     url: str
     direct: str
     server: Server | None
+    pooler: Pooler | None = None
+
+    def orders(self) -> dict[str, Callable[[], None]]:
+        """Give what the one at our standard input may have done to what is ours."""
+        orders: dict[str, Callable[[], None]] = {}
+        if (server := self.server) is not None:
+            done = (server.stop, server.quit, server.kill, server.start, server.freeze, server.thaw)
+            orders = {order.__name__: order for order in (*done, server.copy, server.failover)}
+        if self.pooler is not None:
+            orders |= {"unpool": self.pooler.close, "pool": self.pooler.start}
+        return orders
 
 
 def main() -> int:
@@ -64,7 +75,7 @@ def _served(asked: argparse.Namespace) -> Iterator[Served]:
         stack.callback(server.close)
         server.start()
         print(f"on {server.version()}", end="", file=sys.stderr)
-        url = server.url
+        url, pooler = server.url, None
         if pgbouncer is not None:
             pooler = Pooler(pgbouncer, folder / "pooler", server)
             stack.callback(pooler.close)
@@ -72,7 +83,7 @@ def _served(asked: argparse.Namespace) -> Iterator[Served]:
             print(f" through {pooler.version()}", end="", file=sys.stderr)
             url = pooler.url
         print(file=sys.stderr, flush=True)
-        yield Served(url, server.url, server)
+        yield Served(url, server.url, server, pooler)
 
 
 def _wheel() -> Brought:
@@ -91,12 +102,13 @@ def _run(served: Served, command: list[str]) -> int:
 
 def _obey(served: Served) -> int:
     """Print the addresses, then carry out the orders of whoever holds our standard input."""
+    orders = served.orders()
     print(served.url, served.direct, sep="\n", flush=True)
     for line in sys.stdin:
         order = line.strip()
-        if served.server is None or order not in ("stop", "kill", "start", "freeze", "thaw"):
+        if order not in orders:
             print(f"cannot {order}", flush=True)
             continue
-        getattr(served.server, order)()
+        orders[order]()
         print(f"done {order}", flush=True)
     return 0

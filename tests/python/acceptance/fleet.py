@@ -100,7 +100,9 @@ class Worker:
 class Fleet:
     """A database, its observer, and every process that a test starts on it."""
 
-    def __init__(self, folder: Path, store: Store, *, history: bool = True, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, store: Store, *, history: bool = True, empty: bool = False, **settings: str
+    ) -> None:
         self.folder = folder
         self.store = store
         self.effects = folder / "effects.log"
@@ -109,8 +111,13 @@ class Fleet:
         self.deaths: dict[int, float] = {}
         self._helpers: list[subprocess.Popen[bytes]] = []
         self._settings = {f"FLEET_Q_{name}": value for name, value in settings.items()}
+        if not empty:
+            self.watch(history=history)
+
+    def watch(self, *, history: bool = True) -> None:
+        """See that there are tables, and observe them from now on."""
         self.produce([])
-        self._observer = self._helper("observe.py", str(self.beats), *store.observer)
+        self._observer = self._helper("observe.py", str(self.beats), *self.store.observer)
         if history:
             self._ask({"history": True})
 

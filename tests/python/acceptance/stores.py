@@ -107,7 +107,7 @@ class PostgresServer:
         self.url, self.direct = said_by(script), said_by(script)
 
     def obey(self, order: str) -> None:
-        """Stop, start, freeze or thaw it."""
+        """Carry out what scripts/test-postgres knows: stop, start, freeze, thaw and more."""
         tell(self._script, order, f"done {order}")
 
 
@@ -150,13 +150,22 @@ class PostgresStore:
 
     def lock(self) -> Callable[[], None]:
         """Freeze the server; what was sent is carried out after it thaws, when nobody waits for it any more."""
-        return self._without("freeze", "thaw")
+        return self.without("freeze", "thaw")
 
     def end(self) -> Callable[[], None]:
         """Stop the server as for an upgrade; gives what starts it."""
-        return self._without("stop", "start")
+        return self.without("stop", "start")
 
-    def _without(self, order: str, counter: str) -> Callable[[], None]:
+    def copy(self) -> None:
+        """Take a base backup."""
+        self._server.obey("copy")
+
+    def fail_over(self) -> None:
+        """Lose the server, and start the copy at its address."""
+        self._server.obey("failover")
+
+    def without(self, order: str, counter: str) -> Callable[[], None]:
+        """Have this done to the server or its pooler; gives what undoes it."""
         self._server.obey(order)
 
         def undo() -> None:
