@@ -20,6 +20,8 @@ class Proxy:
     """The proxy process, from the test's side."""
 
     def __init__(self, server: PostgresServer) -> None:
+        self.beside = server.url
+        """The way that does not lead through it."""
         asked = parse_qs(urlsplit(server.url).query)
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "proxy.py"), f"{asked['host'][0]}/.s.PGSQL.5432"],
