@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from acceptance.stores import PostgresServer, PostgresStore
 from acceptance.waiting import said_by
 
-__all__ = ["Proxy", "ProxiedStore"]
+__all__ = ["ProxiedStore", "Proxy"]
 
 HERE = Path(__file__).resolve().parent
 
@@ -32,7 +32,7 @@ class Proxy:
         self.url = f"postgresql://postgres@127.0.0.1:{said_by(self._process)}/postgres?sslmode=disable{listen}"
 
     def lose(self, kind: str, **plan: float) -> None:
-        """Lose answers to COMMITs of transactions with an effect of this kind: `every`, or `chance` and `seed`; `most`."""
+        """Lose answers to COMMITs that had an effect of this kind: `every`, or `chance` and `seed`; `most`."""
         self._order(lose={kind: plan})
 
     def cut(self, chance: float, seed: int) -> None:

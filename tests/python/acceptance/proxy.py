@@ -153,6 +153,8 @@ class Link:
         while data := await self._client.read(CHUNK):
             await self._proxy.passage("to_server")
             for message in frames.feed(data):
+                if self._to_server.is_closing():
+                    return
                 self._talk.said(message)
                 self._to_server.write(message)
                 if self._proxy.cuts():
@@ -166,6 +168,8 @@ class Link:
         while data := await self._from_server.read(CHUNK):
             await self._proxy.passage("to_client")
             for message in frames.feed(data):
+                if self._to_client.is_closing():
+                    return
                 if not self._pass_on(message):
                     self.cut()
                     return

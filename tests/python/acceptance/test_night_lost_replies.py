@@ -17,7 +17,7 @@ LEAST_LOST = 3
 HELD = 6
 
 
-@pytest.mark.parametrize(("kind", "every"), [("enqueue", 4), ("hand_off", 4), ("claim", 4), ("finish", 4), ("beat", 2)])
+@pytest.mark.parametrize(("kind", "every"), [("enqueue", 4), ("hand_off", 2), ("claim", 4), ("finish", 4), ("beat", 2)])
 def test_p4_nothing_is_lost_or_done_twice_when_replies_are_lost_after_commit(
     kind: str, every: int, make_night: MakeNight
 ) -> None:
@@ -50,7 +50,7 @@ def enough(night: Night, kind: str) -> bool:
 
 
 def test_p10_steps_given_back_at_shutdown_spend_nothing_though_the_reply_is_lost(make_night: MakeNight) -> None:
-    """P10: the first two answers to the releases of a pod that ends are lost; the others run on with all retries."""
+    """P10: the answer to the release of a pod that ends is lost; its steps run elsewhere with all retries."""
     repeated(given_back, make_night)
 
 
@@ -61,7 +61,7 @@ def given_back(night: Night) -> None:
     one = fleet.worker("one", SHUTDOWN_GRACE="1")
     fleet.produce([order("wait_for_file", HELD, path=str(gate))])
     eventually(lambda: len(runs(fleet)) == HELD, "every body runs")
-    proxy.lose("release", every=1, most=2)
+    proxy.lose("release", every=1)
     assert one.terminate() == 0, one.tail()
     lost = proxy.count("lost release")
     gate.touch()
@@ -76,7 +76,7 @@ def given_back(night: Night) -> None:
 
 @pytest.mark.parametrize("kind", ["mark_dead", "recover"])
 def test_p6_orphans_are_rescued_once_though_the_leaders_reply_is_lost(kind: str, make_night: MakeNight) -> None:
-    """P6, P13: a pod dies, the leader's first two answers are lost; each orphan is pending once, crashed once."""
+    """P6, P13: a pod dies, each answer that tells the leader so is lost; each orphan is pending once, crashed once."""
     repeated(partial(rescued, kind), make_night)
 
 
@@ -88,7 +88,7 @@ def rescued(kind: str, night: Night) -> None:
     victim = fleet.worker("victim", tasks="wait_for_file")
     fleet.produce([order("wait_for_file", HELD, path=str(gate))])
     eventually(lambda: len(runs(fleet)) == HELD, "every body runs")
-    proxy.lose(kind, every=1, most=2)
+    proxy.lose(kind, every=1)
     victim.kill()
     eventually(lambda: not fleet.scalar("select count(*) from step_tracker where status = 'claimed'"), "rescue", 20)
     gate.touch()
@@ -100,3 +100,16 @@ def rescued(kind: str, night: Night) -> None:
     judge(fleet)
     assert fleet.query("select distinct crash_count from step_tracker") == [[1]]
     assert fleet.scalar("select count(*) from acceptance_history where was = 'claimed' and became = 'pending'") == HELD
+
+
+@pytest.mark.xfail(reason="the registration is sent again under its id, met as a stranger's, and the process exits 2")
+def test_p4_a_pod_whose_registration_was_stored_and_not_answered_comes_up(make_night: MakeNight) -> None:
+    """P4: the reply to a registration is lost after its COMMIT; the pod still runs steps."""
+    fleet, proxy = make_night()
+    proxy.lose("register", every=1, most=1)
+    pod = fleet.worker("pod")
+    fleet.produce([order("noop", 1)])
+    eventually(lambda: pod.process.poll() is not None or not fleet.open_steps(), "the step ran, or the pod ended")
+    assert proxy.count("lost register") == 1
+    assert pod.process.poll() is None, pod.tail()
+    judge(fleet, once=True)

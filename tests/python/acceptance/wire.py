@@ -26,6 +26,7 @@ KINDS = (
     Kind("claim", "set status = 'claimed'"),
     Kind("finish", "when said.kind = 'complete' then 'completed'"),
     Kind("release", "set status = case when cancel_requested then 'cancelled' else 'pending' end"),
+    Kind("register", "pod_health (pod_id, kind, birth_ts"),
     Kind("beat", "set beating_since = case"),
     Kind("mark_dead", "suspect.beat"),
     Kind("recover", "from orphan.claim_id"),
