@@ -74,9 +74,10 @@ test-acceptance-postgres: $(VENV)/.installed $(VENV)/.tools ## Run the same on P
 
 # At once, each on a server of its own: they wait for stalls and thresholds. NIGHT_STORE=pooled puts pgbouncer behind.
 NIGHT_STORE ?= postgres
+NIGHTS ?= lost_replies stalls cuts
 .PHONY: test-nights
-test-nights: $(VENV)/.installed $(VENV)/.tools ## Lose replies after COMMIT, stall and cut connections to Postgres 18; 2 minutes
-	$(PY) scripts/at_once.py $(foreach night,lost_replies stalls cuts,"env FLEET_Q_TEST_STORE=$(NIGHT_STORE) \
+test-nights: $(VENV)/.installed $(VENV)/.tools ## Lose replies after COMMIT, stall and cut connections to Postgres 18; 3 minutes; NIGHTS=name picks
+	$(PY) scripts/at_once.py $(foreach night,$(NIGHTS),"env FLEET_Q_TEST_STORE=$(NIGHT_STORE) \
 	  $(PY) -m pytest -s -m night tests/python/acceptance/test_night_$(night).py $(FILTER)")
 
 .PHONY: test-docs
