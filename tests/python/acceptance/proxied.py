@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,8 @@ class Proxy:
         """The way that does not lead through it."""
         asked = parse_qs(urlsplit(server.url).query)
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "proxy.py"), f"{asked['host'][0]}/.s.PGSQL.5432"],
+            [sys.executable, "-m", "acceptance.proxy", f"{asked['host'][0]}/.s.PGSQL.5432"],
+            env={**os.environ, "PYTHONPATH": str(HERE.parent)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

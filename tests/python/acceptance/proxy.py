@@ -1,6 +1,6 @@
 """The proxy process: stands between pods and Postgres, and harms the traffic on order. Never imports fleet-q.
 
-`proxy.py SOCKET` listens on a free port of the loopback, prints it, and obeys one JSON order a line:
+`python -m acceptance.proxy SOCKET` listens on a free port of the loopback, prints it, and obeys one JSON order a line:
 `lose` the answer to a COMMIT, `cut` connections at random, `reset` all of them, `stall` a direction, `report`.
 No TLS leads through it.
 """
@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from typing import Any
 
-from wire import Conversation, Frames
+from acceptance.wire import Conversation, Frames
 
 CHUNK = 65536
 DIRECTIONS = ("to_server", "to_client")

@@ -29,8 +29,7 @@ def under_load(kind: str, every: int, night: Night) -> None:
     """Lose replies from the first call on."""
     fleet, proxy = night
     proxy.lose(kind, every=every)
-    for name in ("one", "two"):
-        fleet.worker(name)
+    pods = [fleet.worker(name) for name in ("one", "two")]
     # First a few at a time, for a step is handed off only where nobody waits before it.
     fleet.produce([order("has_child", 60, batch=2, pace=0.08), order("nap", 90, batch=3, least=0.0, most=0.6)])
     eventually(lambda: len(accepted(fleet)) == 210, "every child is accepted", 40)
@@ -42,6 +41,9 @@ def under_load(kind: str, every: int, night: Night) -> None:
     judge(fleet, once=True)
     assert fleet.scalar("select count(*) from step_tracker") == len(accepted(fleet))
     assert fleet.scalar("select sum(crash_count) from step_tracker") == 0
+    if kind in ("claim", "hand_off"):
+        mended = [entry for pod in pods for entry in pod.logged("fleet_q.pod") if entry.get("released")]
+        assert mended, "nothing was stranded in a living pod, so reconciliation proved nothing"
 
 
 def enough(night: Night, kind: str) -> bool:
