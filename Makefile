@@ -63,14 +63,22 @@ test-commands: $(VENV)/.installed $(VENV)/.tools ## Test commands, demo, testing
 
 .PHONY: test-acceptance
 test-acceptance: $(VENV)/.installed $(VENV)/.tools ## Kill, freeze and lock out real processes; the short form, 2.5 minutes
-	$(PY) -m pytest tests/python/acceptance $(FILTER)
+	$(PY) -m pytest tests/python/acceptance -m 'not night' $(FILTER)
 
 # At once, for they mostly wait: everything on 18, the core on the distribution's Postgres and through pgbouncer.
 ACCEPTANCE := $(PY) -m pytest tests/python/acceptance $(FILTER)
 .PHONY: test-acceptance-postgres
 test-acceptance-postgres: $(VENV)/.installed $(VENV)/.tools ## Run the same on Postgres 18, the core of it on Debian's and through pgbouncer; 2 minutes
-	$(PY) scripts/at_once.py "env FLEET_Q_TEST_STORE=postgres $(ACCEPTANCE) -m 'not core'" \
+	$(PY) scripts/at_once.py "env FLEET_Q_TEST_STORE=postgres $(ACCEPTANCE) -m 'not core and not night'" \
 	  $(foreach store,postgres debian pooled,"env FLEET_Q_TEST_STORE=$(store) $(ACCEPTANCE) -m core")
+
+# In a few streams, each on servers of its own: they wait for stalls and thresholds.
+NIGHT_STORE ?= postgres
+NIGHTS ?= lost_replies+kills stalls+outage+starts cuts+poison+locks+failover
+.PHONY: test-nights
+test-nights: $(VENV)/.installed $(VENV)/.tools ## Lose replies after COMMIT, cut, kill, poison, fail over on Postgres 18; NIGHTS=name and NIGHT_STORE=pooled pick
+	$(PY) scripts/at_once.py $(foreach stream,$(NIGHTS),"env FLEET_Q_TEST_STORE=$(NIGHT_STORE) $(PY) -m pytest -s -m night \
+	  $(patsubst %,tests/python/acceptance/test_night_%.py,$(subst +, ,$(stream))) $(FILTER)")
 
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
@@ -94,8 +102,9 @@ bench-layout: $(BENCH)/venv-layout/.installed ## Measure layouts of STEP_TRACKER
 .PHONY: chaos
 chaos: $(VENV)/.installed $(VENV)/.tools ## Run the long acceptance tests, 200 kills on each of four stores; STORES=sqlite is 20 minutes
 	for store in $(STORES); do \
-	  FLEET_Q_TEST_LONG=1 FLEET_Q_TEST_STORE=$$store $(ACCEPTANCE) -s; \
+	  FLEET_Q_TEST_LONG=1 FLEET_Q_TEST_STORE=$$store $(ACCEPTANCE) -m 'not night' -s; \
 	done
+	FLEET_Q_TEST_LONG=1 $(PY) -m pytest -s -m night tests/python/acceptance
 
 .PHONY: sim
 sim: ## Simulate fleets under many seeds; SEEDS=n (default 1000)

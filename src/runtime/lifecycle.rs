@@ -8,6 +8,7 @@ use super::lock;
 use super::meta;
 use super::retry::with_deadline;
 use super::work_loop::WorkLoop;
+use crate::rules::election::PodStatus;
 use crate::rules::step::PodId;
 use crate::rules::time::Millis;
 use crate::store::{self, Registration};
@@ -75,5 +76,14 @@ pub(crate) fn mint_named(name: &str, draws: &dyn super::clock::Draws) -> PodId {
 
 pub(crate) async fn register(core: &Core, id: &PodId) -> store::Result<()> {
     let row = Registration { pod_id: id.clone(), can_lead: true, meta: meta::of_running(core) };
-    with_deadline(core.config.statement_timeout, "registration", core.store.register(&row)).await
+    match with_deadline(core.config.statement_timeout, "registration", core.store.register(&row)).await {
+        // Nobody else mints this id: a row that bears it is of an earlier attempt, whose answer was lost.
+        Err(error) if !error.is_transient() && is_registered(core, id).await => Ok(()),
+        answer => answer,
+    }
+}
+
+async fn is_registered(core: &Core, id: &PodId) -> bool {
+    let pods = with_deadline(core.config.statement_timeout, "registration", core.store.pods()).await;
+    pods.is_ok_and(|pods| pods.iter().any(|pod| pod.view.pod_id == *id && pod.view.status == PodStatus::Up))
 }

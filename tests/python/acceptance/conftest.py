@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from acceptance.fleet import Fleet
-from acceptance.stores import CHOSEN, PostgresStore, SqliteStore, Store, serving
+from acceptance.proxied import ProxiedStore, Proxy
+from acceptance.stores import CHOSEN, PostgresServer, PostgresStore, SqliteStore, Store, serving
 
 MakeFleet = Callable[..., Fleet]
+
+
+class Night(NamedTuple):
+    """A fleet, and the proxy between it and its database."""
+
+    fleet: Fleet
+    proxy: Proxy
+
+
+MakeNight = Callable[..., Night]
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +55,27 @@ def make_fleet(tmp_path: Path, make_store: Callable[[Path], Store]) -> Iterator[
 def fleet(make_fleet: MakeFleet) -> Fleet:
     """A fleet on a fresh database, without a pod yet."""
     return make_fleet()
+
+
+@pytest.fixture(scope="session")
+def wired() -> Iterator[PostgresServer]:
+    """A server for what needs a wire: the chosen one, and Postgres 18 where that is a file."""
+    with serving("postgres" if CHOSEN == "sqlite" else CHOSEN) as server:
+        yield server
+
+
+@pytest.fixture
+def make_night(tmp_path: Path, wired: PostgresServer) -> Iterator[MakeNight]:
+    """Makes fleets that reach their database through a proxy."""
+    made: list[Fleet] = []
+
+    def make(**settings: object) -> Night:
+        folder = tmp_path / f"night-{len(made)}"
+        folder.mkdir()
+        store = ProxiedStore(wired)
+        made.append(Fleet(folder, store, **settings))  # type: ignore[arg-type]
+        return Night(made[-1], store.proxy)
+
+    yield make
+    for fleet in made:
+        fleet.close()

@@ -1,0 +1,50 @@
+"""The harness itself: the proxy knows each kind of call by words that only its statements say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from acceptance.wire import KINDS, Conversation, Frames
+
+SQL = Path(__file__).resolve().parents[3] / "src" / "store" / "postgres" / "sql"
+OF_CLAIM = {"claim", "claim_in_queues", "claim_suspect"}
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+
+def spelt(file: Path) -> str:
+    return file.read_text().replace("/*schema*/", '"schema".')
+
+
+def test_each_kind_is_known_by_words_of_its_own_statements_alone() -> None:
+    saying = {kind.name: {file.stem for file in SQL.glob("*.sql") if kind.says in spelt(file)} for kind in KINDS}
+    assert saying == {kind.name: OF_CLAIM if kind.name == "claim" else {kind.name} for kind in KINDS}
+
+
+def test_messages_are_found_wherever_the_stream_was_cut() -> None:
+    stream = message(b"", b"\0\3\0\0") + message(b"Q", b"begin\0") + message(b"S", b"")
+    for cut in range(len(stream)):
+        frames = Frames(client=True)
+        found = frames.feed(stream[:cut]) + frames.feed(stream[cut:])
+        assert b"".join(found) == stream
+        assert len(found) == 3
+
+
+def test_a_commit_is_told_with_what_its_transaction_changed() -> None:
+    talk = Conversation()
+    ready, begun, committed = message(b"Z", b"T"), message(b"C", b"BEGIN\0"), message(b"C", b"COMMIT\0")
+    claim = next(kind for kind in KINDS if kind.name == "claim")
+    for said in (
+        message(b"", b"\0\3\0\0"),
+        message(b"Q", b"begin\0"),
+        message(b"P", b"\0update x " + claim.says.encode() + b"\0\0\0"),
+        message(b"S", b""),
+        message(b"Q", b"commit\0"),
+    ):
+        talk.said(said)
+    told = [talk.answered(said) for said in (ready, begun, ready, message(b"C", b"UPDATE 3\0"), ready)]
+    assert not any(told)
+    assert talk.answered(committed)
+    assert talk.done == {"claim": 3}
