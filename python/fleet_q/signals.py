@@ -10,11 +10,22 @@ from types import FrameType
 
 __all__ = ["heard"]
 
+ECHO_S = 0.5
+"""A signal this soon after another is the same one told twice, as uvloop does now and then; nobody asks so fast."""
+
 
 @contextmanager
 def heard(loop: asyncio.AbstractEventLoop, on_signal: Callable[[], None]) -> Generator[None, None, None]:
-    """Call `on_signal` on the loop for each signal that asks the process to end."""
-    undo = [_listen(loop, number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)]
+    """Call `on_signal` on the loop for each signal that asks the process to end, once."""
+    deaf_until = loop.time()
+
+    def once() -> None:
+        nonlocal deaf_until
+        if loop.time() >= deaf_until:
+            deaf_until = loop.time() + ECHO_S
+            on_signal()
+
+    undo = [_listen(loop, number, once) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         yield
     finally:

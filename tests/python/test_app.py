@@ -542,6 +542,7 @@ def test_a_second_signal_ends_the_drain(python: Script) -> None:
         """
 import asyncio, os, signal, time
 from fleet_q import FleetQ
+from fleet_q.signals import ECHO_S
 fq = FleetQ("sqlite:///q.db", local_path="local", shutdown_grace=50)
 
 @fq.task
@@ -549,6 +550,7 @@ async def never_mind() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     while fq.health()["status"] != "draining":
         await asyncio.sleep(0.01)
+    await asyncio.sleep(ECHO_S)
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.Event().wait()
 
