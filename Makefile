@@ -29,7 +29,7 @@ BENCH := $(CACHE)/bench
 
 # What `make test` runs, in this order; each name is a target below.
 SUITES := fmt-check clippy test-rust test-postgres wheel ruff mypy stubtest pyright test-python test-commands \
-	test-acceptance test-acceptance-postgres test-versions test-docs pip-check
+	test-acceptance test-acceptance-postgres test-nights test-versions test-docs pip-check
 
 .PHONY: help
 help: ## List the targets
@@ -72,13 +72,14 @@ test-acceptance-postgres: $(VENV)/.installed $(VENV)/.tools ## Run the same on P
 	$(PY) scripts/at_once.py "env FLEET_Q_TEST_STORE=postgres $(ACCEPTANCE) -m 'not core and not night'" \
 	  $(foreach store,postgres debian pooled,"env FLEET_Q_TEST_STORE=$(store) $(ACCEPTANCE) -m core")
 
-# In a few streams, each on servers of its own: they wait for stalls and thresholds.
-NIGHT_STORE ?= postgres
-NIGHTS ?= lost_replies+kills stalls+outage+starts cuts+poison+locks+failover
+# In a few streams, each on a server of its own: they wait for stalls and thresholds. STORE/ before a stream's names
+# is what it runs on, if not on Postgres 18.
+NIGHTS ?= outage stalls+kills lost_replies+starts+locks cuts+poison+failover pooled/failover
+night = "env FLEET_Q_TEST_STORE=$(or $(patsubst %/,%,$(filter-out ./,$(dir $1))),postgres) $(PY) -m pytest -s -m night \
+  $(patsubst %,tests/python/acceptance/test_night_%.py,$(subst +, ,$(notdir $1))) $(FILTER)"
 .PHONY: test-nights
-test-nights: $(VENV)/.installed $(VENV)/.tools ## Lose replies after COMMIT, cut, kill, poison, fail over on Postgres 18; NIGHTS=name and NIGHT_STORE=pooled pick
-	$(PY) scripts/at_once.py $(foreach stream,$(NIGHTS),"env FLEET_Q_TEST_STORE=$(NIGHT_STORE) $(PY) -m pytest -s -m night \
-	  $(patsubst %,tests/python/acceptance/test_night_%.py,$(subst +, ,$(stream))) $(FILTER)")
+test-nights: $(VENV)/.installed $(VENV)/.tools ## Lose replies after COMMIT, cut, kill, poison, fail over; the short form, 3 minutes; NIGHTS=name picks
+	$(PY) scripts/at_once.py $(foreach stream,$(NIGHTS),$(call night,$(stream)))
 
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
@@ -100,11 +101,11 @@ bench-layout: $(BENCH)/venv-layout/.installed ## Measure layouts of STEP_TRACKER
 	cd benches && BENCH_CACHE=$(BENCH) $(BENCH)/venv-layout/bin/python -m layout
 
 .PHONY: chaos
-chaos: $(VENV)/.installed $(VENV)/.tools ## Run the long acceptance tests, 200 kills on each of four stores; STORES=sqlite is 20 minutes
+chaos: $(VENV)/.installed $(VENV)/.tools ## The same at the pace of production, 50 kills on each of four stores, then every night; STORES and NIGHTS pick
 	for store in $(STORES); do \
 	  FLEET_Q_TEST_LONG=1 FLEET_Q_TEST_STORE=$$store $(ACCEPTANCE) -m 'not night' -s; \
 	done
-	FLEET_Q_TEST_LONG=1 $(PY) -m pytest -s -m night tests/python/acceptance
+	FLEET_Q_TEST_LONG=1 $(PY) scripts/at_once.py $(foreach stream,$(NIGHTS),$(call night,$(stream)))
 
 .PHONY: sim
 sim: ## Simulate fleets under many seeds; SEEDS=n (default 1000)

@@ -11,6 +11,7 @@ import pytest
 from acceptance.fleet import Fleet
 from acceptance.proxied import ProxiedStore, Proxy
 from acceptance.stores import CHOSEN, PostgresServer, PostgresStore, SqliteStore, Store, serving
+from acceptance.timings import LONG, SLOWER
 
 MakeFleet = Callable[..., Fleet]
 
@@ -23,6 +24,15 @@ class Night(NamedTuple):
 
 
 MakeNight = Callable[..., Night]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give the long form as much more time as its fleets are slower."""
+    here = Path(__file__).parent
+    for item in (item for item in items if LONG and item.path.is_relative_to(here)):
+        mark = item.get_closest_marker("timeout")
+        seconds = float(mark.args[0] if mark else config.getini("timeout"))
+        item.add_marker(pytest.mark.timeout(seconds * SLOWER), append=False)
 
 
 @pytest.fixture(scope="session")

@@ -12,27 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from acceptance.stores import Store
+from acceptance.timings import BEAT_S, LONG, RECOVERY_S, SETTINGS, SLOWER, STATEMENT_S, THRESHOLD_S
 from acceptance.waiting import PATIENCE_S, eventually, said_by
 
-__all__ = ["BEAT_S", "LONG", "RECOVERY_S", "THRESHOLD_S", "Fleet", "Look", "Worker", "order"]
+__all__ = ["BEAT_S", "LONG", "RECOVERY_S", "STATEMENT_S", "THRESHOLD_S", "Fleet", "Look", "Worker", "order"]
 
 HERE = Path(__file__).resolve().parent
-BEAT_S = 1.0
-THRESHOLD_S = 5.0
-RECOVERY_S = 1.0
-LONG = os.environ.get("FLEET_Q_TEST_LONG") == "1"
-"""Whether the long forms run; read before the fixtures clean the environment."""
-
-SETTINGS = {
-    "FLEET_Q_HEARTBEAT_INTERVAL": str(BEAT_S),
-    "FLEET_Q_DEAD_POD_THRESHOLD": str(THRESHOLD_S),
-    "FLEET_Q_RECOVERY_INTERVAL": str(RECOVERY_S),
-    "FLEET_Q_STATEMENT_TIMEOUT": "2",
-    "FLEET_Q_CLAIM_INTERVAL": "0.1",
-    "FLEET_Q_SHUTDOWN_GRACE": "5",
-    "FLEET_Q_LOG_FORMAT": "json",
-    "PYTHONUNBUFFERED": "1",
-}
 
 
 class Look(NamedTuple):
@@ -75,8 +60,8 @@ class Worker:
         return at
 
     def wait(self, patience: float = PATIENCE_S) -> int:
-        """Wait for the end; gives the exit code."""
-        code = self.process.wait(patience)
+        """Wait for the end, so long in the short form; gives the exit code."""
+        code = self.process.wait(patience * SLOWER)
         self.told_to_end = True
         self.died_at = time.monotonic()
         return code
@@ -230,6 +215,8 @@ class Fleet:
         return {
             **inherited,
             **SETTINGS,
+            "FLEET_Q_LOG_FORMAT": "json",
+            "PYTHONUNBUFFERED": "1",
             **self.store.settings,
             "FLEET_Q_LOCAL_PATH": str(self.folder / f"local-{name}"),
             "FLEET_Q_POD_ID": name,

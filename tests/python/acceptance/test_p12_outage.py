@@ -18,7 +18,7 @@ pytestmark = pytest.mark.acceptance
 
 STEPS = 100
 ROUNDS = 20 if kit.LONG else 2
-HELD_S = 4.4
+HELD_S = 2.2 * kit.STATEMENT_S
 """Two statement timeouts and a bit: a call that waited behind another arrives when its caller has given up."""
 
 

@@ -17,7 +17,7 @@ from acceptance.waiting import eventually, spread
 pytestmark = pytest.mark.acceptance
 
 PODS = 4
-KILLS = 200 if kit.LONG else 6
+KILLS = 50 if kit.LONG else 6
 PER_ROUND = 3 if kit.LONG else 2
 BOUND_S = kit.THRESHOLD_S + kit.RECOVERY_S + kit.BEAT_S
 OBSERVED_LATE_S = 1.0

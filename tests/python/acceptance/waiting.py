@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from acceptance.timings import SLOWER
+
 __all__ = ["PATIENCE_S", "InconclusiveError", "eventually", "repeated", "said_by", "spread", "tell"]
 
 PATIENCE_S = 60.0
@@ -20,7 +22,11 @@ class InconclusiveError(Exception):
 
 
 def eventually(condition: Callable[[], Any], what: str, patience: float = PATIENCE_S, every: float = 0.02) -> Any:
-    """Give the first truthy answer of `condition`; fail, naming `what`, if none comes in time."""
+    """Give the first truthy answer of `condition`; fail, naming `what`, if none comes in time.
+
+    `patience` is that of the short form, in seconds; the long one has as much more as its fleets are slower.
+    """
+    patience *= SLOWER
     until = time.monotonic() + patience
     while not (answer := condition()):
         assert time.monotonic() < until, f"not within {patience:g} s: {what}"
