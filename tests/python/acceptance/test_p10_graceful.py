@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
@@ -10,6 +11,7 @@ from acceptance.conftest import MakeFleet
 from acceptance.fleet import Fleet, Worker, order
 from acceptance.judge import judge, runs
 from acceptance.waiting import InconclusiveError, eventually, repeated
+from fleet_q.signals import ECHO_S
 
 pytestmark = pytest.mark.acceptance
 
@@ -59,6 +61,7 @@ def test_p10_a_second_signal_hands_everything_back_at_once(fleet: Fleet) -> None
     eventually(lambda: len(runs(fleet)) == 8, "the pod is full")
     pod.signal(signal.SIGTERM)
     eventually(lambda: "draining" in {status for _, status, _ in fleet.pods()}, "it drains")
+    time.sleep(2 * ECHO_S)  # real time: a second signal at once could be the first one told twice
     assert pod.terminate(patience=15) == 0, pod.tail()
     assert fleet.scalar("select count(*) from step_tracker where status = 'pending'") == 20
     unspent(fleet)
