@@ -186,7 +186,7 @@ class Engine:
     def begin(self, slot: int) -> bool:
         """Whether the body in this slot may start now; called right before it, on its thread. If not, report "stopped"."""
 
-    def report(self, reports: Sequence[Report]) -> None:
+    def report(self, reports: Sequence[Report]) -> list[Job]:
         """Hand in how bodies ended. Any thread."""
 
     def progress(self, slot: int, fraction: float, message: str | None) -> None: ...

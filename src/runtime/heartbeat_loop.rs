@@ -98,7 +98,11 @@ impl HeartbeatLoop {
         let mut desk = lock(&self.core.desk);
         let stops =
             pulse.cancel_requested.iter().filter_map(|claim| desk.stop_claim(*claim, StopReason::Cancel)).collect();
+        let back = desk.give_back_paused(&pulse.paused);
         drop(desk);
+        if back > 0 {
+            self.core.work.notify_one();
+        }
         self.core.tell(stops);
         self.core.pulse.send_replace(Some(Arc::new(pulse)));
         let leader = self.core.leader();
