@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """Something to bring: its package, and the programs that must run."""
+    """Something to bring: its package, and the programs that must run, or the libraries that must load."""
 
     package: str
     programs: tuple[str, ...]
@@ -39,6 +39,10 @@ PARTS = {
         leads_to=r"postgresql-\d+",
     ),
     "pgbouncer": Part("pgbouncer", ("usr/sbin/pgbouncer",)),
+    # The first for a process of one thread, as Postgres is, the other for one of many, as a pod is.
+    "libfaketime": Part(
+        "libfaketime", tuple(f"usr/lib/*/faketime/{library}.so.1" for library in ("libfaketime", "libfaketimeMT"))
+    ),
 }
 
 PACKAGES_MAX = 60

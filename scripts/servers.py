@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from account import Account
+from clocks import LyingClock
 from debian_parts import Brought
 
 PATIENCE_S = 30.0
@@ -53,7 +54,7 @@ server_login_retry = 1
 class Server:
     """One Postgres: `postgres` and `initdb`, in one folder."""
 
-    def __init__(self, programs: Brought, folder: Path) -> None:
+    def __init__(self, programs: Brought, folder: Path, lying: Brought | None = None) -> None:
         self.folder = folder
         self._data = folder / "data"
         self._copy = folder / "copy"
@@ -62,6 +63,7 @@ class Server:
         here = self._account.reachable(programs, folder)
         self._programs = here.programs[0].parent
         self._environment = {**os.environ, "LC_ALL": "C", **here.environment()}
+        self._clock = LyingClock(self._account.reachable(lying, folder / "clock"), folder) if lying else None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,7 +76,8 @@ class Server:
         if not self._data.exists():
             make = ["initdb", "--auth=trust", "--encoding=utf8", "--no-locale", "--no-sync", "-U", "postgres", "-D"]
             self._run([str(self._programs / make[0]), *make[1:], str(self._data)])
-        settings = [f"{name}={value}" for name, value in SETTINGS.items()]
+        told = SETTINGS | (self._clock.settings() if self._clock else {})
+        settings = [f"{name}={value}" for name, value in told.items()]
         command = [self._programs / "postgres", "-D", self._data, "-k", self.folder, "-p", str(PORT)]
         words = [*map(str, command), *(word for setting in settings for word in ("-c", setting))]
         # A server that was killed leaves children behind, which end by themselves, but not at once.
@@ -109,6 +112,12 @@ class Server:
         for pid in [*self._children(), self._pid()]:
             _signal(pid, signal.SIGCONT)
 
+    def ahead(self, seconds: str) -> None:
+        """Step its clock, while it runs, to so many seconds more than the truth; less than 0 is behind."""
+        if self._clock is None:
+            raise RuntimeError("the server was not started with a clock that can lie")
+        self._clock.ahead(seconds)
+
     def copy(self) -> None:
         """Take a base backup beside it, as a replica that will hear of nothing that comes after."""
         options = ["--checkpoint=fast", "--wal-method=stream", "--no-sync", "-U", "postgres", "-p", str(PORT)]
@@ -132,8 +141,9 @@ class Server:
         return self._run([str(self._programs / "postgres"), "--version"]).strip()
 
     def _started(self, command: list[str]) -> bool:
+        environment = self._environment | (self._clock.environment() if self._clock else {})
         with self._log().open("ab") as log:
-            self._process = self._account.start(command, log, self._environment, self.folder)
+            self._process = self._account.start(command, log, environment, self.folder)
         until = time.monotonic() + PATIENCE_S
         status = self._data / "postmaster.pid"
         while self._process.poll() is None and time.monotonic() < until:

@@ -29,12 +29,12 @@ class Served(NamedTuple):
     server: Server | None
     pooler: Pooler | None = None
 
-    def orders(self) -> dict[str, Callable[[], None]]:
+    def orders(self) -> dict[str, Callable[..., None]]:
         """Give what the one at our standard input may have done to what is ours."""
-        orders: dict[str, Callable[[], None]] = {}
+        orders: dict[str, Callable[..., None]] = {}
         if (server := self.server) is not None:
             done = (server.stop, server.quit, server.kill, server.start, server.freeze, server.thaw)
-            orders = {order.__name__: order for order in (*done, server.copy, server.failover)}
+            orders = {order.__name__: order for order in (*done, server.copy, server.failover, server.ahead)}
         if self.pooler is not None:
             orders |= {"unpool": self.pooler.close, "pool": self.pooler.start}
         return orders
@@ -55,6 +55,7 @@ def _asked(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="test-postgres", description="A throw-away Postgres for tests.")
     parser.add_argument("--server", choices=("wheel", "debian"))
     parser.add_argument("--pooler", action="store_true")
+    parser.add_argument("--clock", action="store_true")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     return parser.parse_args(words)
 
@@ -62,16 +63,17 @@ def _asked(words: list[str]) -> argparse.Namespace:
 @contextmanager
 def _served(asked: argparse.Namespace) -> Iterator[Served]:
     told = os.environ.get(VARIABLE)
-    if told and not asked.server and not asked.pooler:
+    if told and not asked.server and not asked.pooler and not asked.clock:
         yield Served(told, os.environ.get(DIRECT, told), None)
         return
     with ExitStack() as stack:
         # Looked for before anything is started: what is missing is said at once.
         programs = bring("postgres") if asked.server == "debian" else _wheel()
         pgbouncer = bring("pgbouncer") if asked.pooler else None
+        lying = bring("libfaketime") if asked.clock else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-q-pg-")))
         folder.chmod(0o711)
-        server = Server(programs, folder / "server")
+        server = Server(programs, folder / "server", lying)
         stack.callback(server.close)
         server.start()
         print(f"on {server.version()}", end="", file=sys.stderr)
@@ -105,10 +107,10 @@ def _obey(served: Served) -> int:
     orders = served.orders()
     print(served.url, served.direct, sep="\n", flush=True)
     for line in sys.stdin:
-        order = line.strip()
+        order, *words = line.split() or [""]
         if order not in orders:
-            print(f"cannot {order}", flush=True)
+            print(f"cannot {line.strip()}", flush=True)
             continue
-        orders[order]()
-        print(f"done {order}", flush=True)
+        orders[order](*words)
+        print(f"done {line.strip()}", flush=True)
     return 0

@@ -47,10 +47,23 @@ pub struct PodView {
 }
 
 impl PodView {
-    /// Whether the last beat is younger than `limit`. A beat in the future (the clock stepped
-    /// back) counts as fresh.
+    /// Whether the last beat is younger than `limit`, or in a future that is nearer than that.
     pub fn is_fresh(&self, now: Timestamp, limit: Millis) -> bool {
-        now.since(self.last_heartbeat) < limit
+        now.since(self.last_heartbeat) < limit && !self.lies_ahead(now, limit)
+    }
+
+    /// Whether the last beat is so far in the future that it cannot age in time: the clock stepped back
+    /// since. Whether the pod lived on shows only when its row is written again.
+    pub fn lies_ahead(&self, now: Timestamp, limit: Millis) -> bool {
+        self.last_heartbeat.since(now) >= limit
+    }
+
+    /// Takes a beat from the future (the clock stepped back) for one of now, so that it can age. The pod
+    /// begins anew, as its own next beat would have said: that one sees nothing wrong any more.
+    pub fn pull_back(&mut self, now: Timestamp) {
+        if self.last_heartbeat > now {
+            (self.last_heartbeat, self.beating_since) = (now, now);
+        }
     }
 }
 

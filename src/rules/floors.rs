@@ -139,7 +139,11 @@ impl Floors {
                 kept.since = raised(known.since, *front);
             }
         }
-        self.belief.trust.from = latest;
+        // A full look that did not ask has learnt no floor: after the clock went back, to trust from now on
+        // would be to trust the floors of a time to come.
+        if asked || !full {
+            self.belief.trust.from = latest;
+        }
         if full && asked {
             self.belief.trust.until = seen.now.saturating_add(pause_ms(seen.spent_ms));
         }

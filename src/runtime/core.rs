@@ -170,6 +170,12 @@ impl Core {
         }
     }
 
+    /// Whether a beat lies ahead of the database's clock, by the last pulse.
+    pub(crate) fn beats_lie_ahead(&self) -> bool {
+        let (pulse, limit) = (self.pulse.borrow(), self.config.dead_pod_threshold);
+        pulse.as_ref().is_some_and(|pulse| pulse.pods.iter().any(|pod| pod.lies_ahead(pulse.now, limit)))
+    }
+
     /// Who leads, by the last pulse.
     pub(crate) fn leader(&self) -> Option<PodId> {
         let pulse = self.pulse.borrow().clone()?;

@@ -78,7 +78,9 @@ impl LeaderLoop {
         let timing = self.core.timing();
         let suspects = lock(&self.core.sightings).still_for(timing.dead_pod_threshold, self.core.clock.monotonic());
         let suspects: Vec<_> = suspects.into_iter().filter(|(pod, _)| pod != me).collect();
-        if suspects.is_empty() {
+        // After the clock stepped back even the dead look fresh: their beats are pulled to now at once, not
+        // when they have been still for a threshold, for only then they begin to age.
+        if suspects.is_empty() && !self.core.beats_lie_ahead() {
             return Ok(());
         }
         let pods = self.core.store.mark_dead(&MarkDead { leader: me.clone(), suspects, timing }).await?;

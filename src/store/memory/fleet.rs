@@ -91,7 +91,7 @@ impl Tables {
     /// A beat from the future would keep a dead pod alive until the clock has caught up.
     fn clamp_beats(&mut self, now: Timestamp) {
         for pod in self.pods.values_mut().filter(|pod| matches!(pod.view.status, PodStatus::Up | PodStatus::Draining)) {
-            pod.view.last_heartbeat = pod.view.last_heartbeat.min(now);
+            pod.view.pull_back(now);
         }
     }
 

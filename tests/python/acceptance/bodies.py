@@ -57,6 +57,13 @@ async def nap(ctx: Context, least: float, most: float) -> None:
         await asyncio.sleep(random.uniform(least, most))
 
 
+async def stumble(ctx: Context) -> None:
+    """Fail the first time."""
+    with noted(ctx):
+        if ctx.retry_count == 0:
+            raise RuntimeError("the first time")
+
+
 def nap_in_thread(ctx: Context, seconds: float) -> None:
     """Sleep in a thread, where nothing can end it."""
     with noted(ctx):
@@ -103,6 +110,7 @@ TASKS: list[Callable[..., object]] = [
     noop,
     silent,
     nap,
+    stumble,
     nap_in_thread,
     has_child,
     wait_for_file,

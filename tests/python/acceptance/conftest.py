@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from acceptance.clocks import SteppedStore
 from acceptance.fleet import Fleet
 from acceptance.proxied import ProxiedStore, Proxy
 from acceptance.stores import CHOSEN, PostgresServer, PostgresStore, SqliteStore, Store, serving
@@ -85,6 +86,29 @@ def make_night(tmp_path: Path, wired: PostgresServer) -> Iterator[MakeNight]:
         store = ProxiedStore(wired)
         made.append(Fleet(folder, store, **settings))  # type: ignore[arg-type]
         return Night(made[-1], store.proxy)
+
+    yield make
+    for fleet in made:
+        fleet.close()
+
+
+@pytest.fixture(scope="session")
+def stepping() -> Iterator[PostgresServer]:
+    """A server whose clock can be stepped."""
+    with serving(CHOSEN, "--clock") as server:
+        yield server
+
+
+@pytest.fixture
+def make_stepped(tmp_path: Path, stepping: PostgresServer) -> Iterator[MakeFleet]:
+    """Makes fleets on a database whose clock can be stepped."""
+    made: list[Fleet] = []
+
+    def make() -> Fleet:
+        folder = tmp_path / f"stepped-{len(made)}"
+        folder.mkdir()
+        made.append(Fleet(folder, SteppedStore(stepping)))
+        return made[-1]
 
     yield make
     for fleet in made:

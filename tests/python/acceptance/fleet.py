@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from acceptance.clocks import lying
 from acceptance.stores import Store
 from acceptance.timings import BEAT_S, LONG, RECOVERY_S, SETTINGS, SLOWER, STATEMENT_S, THRESHOLD_S
 from acceptance.waiting import PATIENCE_S, eventually, said_by
@@ -38,6 +39,8 @@ class Worker:
         self.name = name
         self.process = process
         self.log = log
+        self.ahead_s = 0
+        """What its wall clock says more than the truth."""
         self.died_at: float | None = None
         self.told_to_end = False
 
@@ -94,6 +97,8 @@ class Fleet:
         self.beats = folder / "beats.log"
         self.workers: list[Worker] = []
         self.deaths: dict[int, float] = {}
+        self.ahead_s = 0
+        """What the wall clock of processes that start from now on says more than the truth."""
         self._helpers: list[subprocess.Popen[bytes]] = []
         self._settings = {f"FLEET_Q_{name}": value for name, value in settings.items()}
         if not empty:
@@ -123,7 +128,7 @@ class Fleet:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
-                env=self._environment(name, environment),
+                env=self._environment(name, environment | lying(self.ahead_s)),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -131,6 +136,7 @@ class Fleet:
                 start_new_session=True,
             )
         worker = Worker(name, process, log)
+        worker.ahead_s = self.ahead_s
         self.workers.append(worker)
         return worker
 
@@ -145,7 +151,7 @@ class Fleet:
 
     def produce(self, orders: list[dict[str, Any]], *, wait: bool = True) -> Worker:
         """Start a producer with these orders; with `wait`, until it has carried them out."""
-        filled = [{"args": {}, "batch": 100, "pace": 0, **order} for order in orders]
+        filled = [{"args": {}, "batch": 100, "pace": 0, "delay": None, **order} for order in orders]
         command = [sys.executable, "-m", "acceptance.produce", json.dumps(filled)]
         producer = self.start("producer", command, FLEET_Q_ROLE="producer")
         if wait:
@@ -233,6 +239,8 @@ def _pipe(pipe: Any) -> Any:
     return pipe
 
 
-def order(task: str, count: int, *, batch: int = 100, pace: float = 0, **args: object) -> dict[str, Any]:
+def order(
+    task: str, count: int, *, batch: int = 100, pace: float = 0, delay: float | None = None, **args: object
+) -> dict[str, Any]:
     """Spell one order for a producer."""
-    return {"task": task, "count": count, "batch": batch, "pace": pace, "args": args}
+    return {"task": task, "count": count, "batch": batch, "pace": pace, "delay": delay, "args": args}

@@ -55,8 +55,9 @@ def accepted(fleet: Fleet) -> list[str]:
 
 
 def runs(fleet: Fleet) -> list[Run]:
-    """Pair starts and ends; a body without an end lasted until its process died."""
+    """Pair starts and ends; a body without an end lasted until its process died. Wall times are the true ones."""
     deaths = {worker.pid: worker.died_at for worker in fleet.workers if worker.died_at is not None} | fleet.deaths
+    ahead = {worker.pid: worker.ahead_s for worker in fleet.workers}
     ends = {(line[1], line[2]): line for line in _lines(fleet) if line[0] in ("end", "stop")}
     found = []
     for kind, step_id, fence, pid, began, _ in _lines(fleet):
@@ -66,7 +67,7 @@ def runs(fleet: Fleet) -> list[Run]:
         if end is None:
             found.append(Run(step_id, fence, pid, began, deaths.get(pid, float("inf")), "none", float("inf")))
         else:
-            found.append(Run(step_id, fence, pid, began, end[4], end[0], end[5] * 1000))
+            found.append(Run(step_id, fence, pid, began, end[4], end[0], (end[5] - ahead.get(pid, 0)) * 1000))
     return found
 
 

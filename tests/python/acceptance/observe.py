@@ -39,14 +39,28 @@ begin
 end;
 """
 
-# The function finds the table whatever the search path of the pod that moves a step.
+# The functions find what they need whatever the search path of the pod that moves a step. Times are the true ones:
+# where the server's clock is made to lie (scripts/clocks.py), a file tells by how much, and may change meanwhile.
 POSTGRES_HISTORY = """
 create table acceptance_history (step_id text, was text, became text, claim_id text, claimed_by text, ts bigint);
+create function acceptance_now() returns bigint language plpgsql as $$
+declare
+  lie text := nullif(current_setting('acceptance.clock', true), '');
+  ahead text := '0';
+  said timestamptz;
+begin
+  loop
+    if lie is not null then ahead := pg_read_file(lie); end if;
+    said := clock_timestamp();
+    exit when lie is null or pg_read_file(lie) = ahead;
+  end loop;
+  return floor((extract(epoch from said) - ahead::numeric) * 1000);
+end $$;
 create function acceptance_note() returns trigger language plpgsql set search_path from current as $$
 begin
   insert into acceptance_history values (
     new.step_id, case tg_op when 'INSERT' then '' else old.status end, new.status, new.claim_id, new.claimed_by,
-    floor(extract(epoch from clock_timestamp()) * 1000));
+    acceptance_now());
   return null;
 end $$;
 create trigger acceptance_moved after update of status on step_tracker

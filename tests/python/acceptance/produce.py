@@ -11,14 +11,14 @@ from acceptance import bodies
 
 
 async def produce(orders: list[dict[str, Any]]) -> None:
-    """Carry out each order: `{"task", "args", "count", "batch", "pace"}`."""
+    """Carry out each order: `{"task", "args", "count", "batch", "pace", "delay"}`."""
     tasks = bodies.fq.tasks()
     async with bodies.fq:
         for order in orders:
             left = int(order["count"])
             while left > 0:
                 now = min(left, int(order["batch"]))
-                job = tasks[order["task"]].job(**order["args"])
+                job = tasks[order["task"]].using(delay=order["delay"]).job(**order["args"])
                 handles = await bodies.fq.enqueue_many([job] * now)
                 for handle in handles if order["task"] != "silent" else []:
                     bodies.note("accepted", handle.id)

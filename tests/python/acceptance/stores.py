@@ -43,6 +43,8 @@ class Store(Protocol):
     """Whether it can still be read while nobody can write."""
     elements: str
     """A relation with a column `value` for each element of the JSON in `{}`."""
+    ahead_s: int
+    """What the database's clock says more than the truth."""
 
     def paused(self, queues: list[str]) -> str:
         """Spell the statement that sets which queues are paused."""
@@ -65,6 +67,7 @@ class SqliteStore:
 
     answers_while_locked = True
     elements = "json_each({}) as entry"
+    ahead_s = 0
 
     def __init__(self, folder: Path) -> None:
         self.file: Path | None = folder / "queue.db"
@@ -112,11 +115,17 @@ class PostgresServer:
 
 
 @contextmanager
-def serving(kind: str) -> Iterator[PostgresServer]:
-    """Run the server of this kind; without what it needs, fail under CI and say so elsewhere."""
+def serving(kind: str, *options: str) -> Iterator[PostgresServer]:
+    """Run the server of this kind, with these options of its script.
+
+    Without what it needs, fail under CI and say so elsewhere.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FLEET_Q_TEST_POSTGRES")}
     with subprocess.Popen(
-        [sys.executable, str(SCRIPT), *SERVERS[kind]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        [sys.executable, str(SCRIPT), *SERVERS[kind], *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
     ) as script:
         try:
             if script.stdout is None or not script.stdout.peek(1):  # type: ignore[attr-defined]
@@ -134,6 +143,7 @@ class PostgresStore:
 
     answers_while_locked = False
     elements = "jsonb_array_elements({}) as entry (value)"
+    ahead_s = 0
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server

@@ -98,7 +98,7 @@ def rescue_of(fleet: Fleet, kill: Kill) -> tuple[float, float] | None:
     back = [fleet.scalar(moved, step, int(kill.at * 1000 + offset_ms)) for step in orphans]
     last = (max(back) - offset_ms) / 1000
     since = [leader_since(fleet, step, kill.pod) for step in orphans]
-    could_act = (max(since) - offset_ms) / 1000 + kit.THRESHOLD_S
+    could_act = (max(since) - offset_ms) / 1000 - fleet.store.ahead_s + kit.THRESHOLD_S
     return last - kill.at, last - max(kill.at, could_act)
 
 

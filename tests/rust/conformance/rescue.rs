@@ -22,6 +22,7 @@ for_each_store!(
     draining_pod_is_marked_and_dormant_is_not,
     jump_of_the_clock_marks_nobody_for_a_threshold,
     beat_from_the_future_does_not_save_a_dead_pod,
+    leader_whose_beat_was_pulled_back_waits_one_threshold_and_no_more,
     orphan_is_pending_again_with_its_evidence,
     recovery_is_idempotent_and_bounded,
     two_leaders_at_once_do_no_harm,
@@ -121,6 +122,18 @@ async fn beat_from_the_future_does_not_save_a_dead_pod(bed: &Bed) {
     assert_eq!(clamped, bed.now());
     bed.beat_for(&[&a], THRESHOLD + Millis(1)).await;
     assert_eq!(mark(bed, &a, &[(&b, clamped)]).await, [b]);
+}
+
+async fn leader_whose_beat_was_pulled_back_waits_one_threshold_and_no_more(bed: &Bed) {
+    let (a, b) = (bed.pod("a-00000001").await, bed.pod("b-00000002").await);
+    let stepped = T0 - Millis::from_secs(3600);
+    bed.clock.set(stepped);
+    // Its pass comes before its next beat, which then finds nothing wrong with the one before.
+    assert_eq!(mark(bed, &a, &[(&b, T0)]).await, []);
+    bed.beat(&a).await;
+    assert_eq!(bed.view(&a).await.beating_since, stepped);
+    bed.beat_for(&[&a], THRESHOLD + Millis(1)).await;
+    assert_eq!(mark(bed, &a, &[(&b, stepped)]).await, [b]);
 }
 
 async fn orphan_is_pending_again_with_its_evidence(bed: &Bed) {

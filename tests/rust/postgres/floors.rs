@@ -110,6 +110,17 @@ async fn clock_that_went_back_hides_nobody() {
 }
 
 #[tokio::test]
+async fn claim_in_vain_after_the_clock_went_back_hides_nobody_who_comes_then() {
+    let Some(place) = Place::worked_off("floors_clock_vain").await else { return };
+    for n in 1..10 {
+        place.clock.set(T0 - Millis(60_000 * n));
+        assert_eq!(place.claim(2 * n, 9).await, [0; 0]);
+        place.enqueue(step(1000 + n)).await;
+        assert_eq!(place.claim(2 * n + 1, 9).await, [1000 + n], "stepped back {n} times");
+    }
+}
+
+#[tokio::test]
 async fn waiting_step_of_a_task_the_pod_learns_later_is_found() {
     let Some(place) = Place::worked_off("floors_tasks").await else { return };
     place.enqueue(NewStep { task: "new".into(), ..step(1000) }).await;

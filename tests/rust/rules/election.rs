@@ -50,8 +50,19 @@ fn a_pod_leads_until_its_beat_is_a_threshold_old() {
 }
 
 #[test]
-fn a_beat_in_the_future_counts_as_fresh() {
-    assert_eq!(elected(&[living("ahead", 1, 5000)], 100), Some("ahead"));
+fn a_beat_in_the_future_counts_as_fresh_if_it_can_age_in_time() {
+    let pods = [living("ahead", 1, 200), living("heir", 9, 120)];
+    assert_eq!([151, 150, 100].map(|now| elected(&pods, now)), [Some("ahead"), Some("heir"), Some("heir")]);
+}
+
+#[test]
+fn a_pod_whose_beat_lies_ahead_begins_anew_when_it_is_pulled_back() {
+    let mut pod = living("ahead", 1, 200);
+    pod.pull_back(Timestamp(200));
+    assert_eq!(pod, living("ahead", 1, 200));
+    pod.pull_back(Timestamp(100));
+    assert_eq!(pod, PodView { beating_since: Timestamp(100), ..living("ahead", 1, 100) });
+    assert!(pod.is_fresh(Timestamp(149), THRESHOLD) && !pod.is_fresh(Timestamp(150), THRESHOLD));
 }
 
 #[test]

@@ -77,6 +77,19 @@ fn clock_that_went_back_is_not_trusted() {
 }
 
 #[test]
+fn full_look_that_did_not_ask_lets_nobody_trust_the_floors_of_a_time_that_was_set_back() {
+    let mut floors = looked(10_000, &[front(0)]);
+    learn(&mut floors, &seen(10_900, &[None]), &[]);
+    assert_eq!(floors.belief().everywhere().since, [9_900, NEVER]);
+    learn(&mut floors, &seen(5_000, &[]), &[]);
+    assert!(!floors.belief().trusts(5_001), "the floor lies in the future");
+    assert!(floors.want_a_look());
+    learn(&mut floors, &seen(5_001, &[None]), &[]);
+    assert_eq!(floors.belief().everywhere().since, [4_001, NEVER]);
+    assert!(floors.belief().trusts(5_002));
+}
+
+#[test]
 fn costly_full_looks_are_seldom() {
     let mut floors = Floors::default();
     learn(&mut floors, &Seen { spent_ms: 300, ..seen(10_000, &[]) }, &[]);

@@ -1,6 +1,8 @@
 -- Pull beats that lie in the future, after the clock stepped back, to now, so that they can age.
+-- Such a pod begins anew, as its own next beat would have said: that one sees nothing wrong any more.
 update pod_health
-set last_heartbeat_ts = coalesce(:now, cast(unixepoch('subsec') * 1000 as integer))
+set last_heartbeat_ts = coalesce(:now, cast(unixepoch('subsec') * 1000 as integer)),
+    beating_since = coalesce(:now, cast(unixepoch('subsec') * 1000 as integer))
 where kind = 'pod'
   and status in ('up', 'draining')
   and last_heartbeat_ts > coalesce(:now, cast(unixepoch('subsec') * 1000 as integer));

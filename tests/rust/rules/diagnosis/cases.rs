@@ -62,7 +62,7 @@ fn reaching() -> Vec<Case> {
         case(Kind::ClockOffset, |facts| reached(facts).here = Timestamp(NOW - 9000)),
         case(Kind::BeatsInFuture, |facts| {
             let mut ahead = pod("a", 0);
-            ahead.view.last_heartbeat = Timestamp(NOW + 60_000);
+            ahead.view.last_heartbeat = Timestamp(NOW + 5_000);
             facts.pods = Fact::Known(vec![ahead]);
         }),
     ]
