@@ -52,7 +52,7 @@ impl LeaderLoop {
 
     async fn tick(&mut self) {
         let me = self.core.id();
-        if self.core.leader().as_ref() != Some(&me) || self.core.is_fenced() {
+        if self.core.leader().as_ref() != Some(&me) || self.core.is_fenced() || self.core.shut_out().is_some() {
             return;
         }
         self.core.leader_pass_began.store(self.core.clock.monotonic().0.max(1), Ordering::Release);

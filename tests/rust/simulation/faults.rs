@@ -36,11 +36,18 @@ pub struct Sky {
     /// One for each link, rung in order: one channel for all would wake its waiters in an order of its own.
     bells: Mutex<Vec<watch::Sender<u64>>>,
     strike: Mutex<bool>,
+    /// The call whose next reply is lost.
+    deaf: Mutex<Option<&'static str>>,
 }
 
 impl Sky {
     pub fn new(weather: Weather) -> Arc<Self> {
-        Arc::new(Self { weather: Mutex::new(weather), bells: Mutex::default(), strike: Mutex::default() })
+        Arc::new(Self {
+            weather: Mutex::new(weather),
+            bells: Mutex::default(),
+            strike: Mutex::default(),
+            deaf: Mutex::default(),
+        })
     }
 
     pub fn turn(&self, weather: Weather) {
@@ -50,6 +57,16 @@ impl Sky {
     /// The next call that carries an outcome panics.
     pub fn strike(&self) {
         *self.strike.lock().expect("no panic under the sky") = true;
+    }
+
+    /// The store does the next call of this name, and its reply is lost.
+    pub fn lose_reply(&self, call: &'static str) {
+        *self.deaf.lock().expect("no panic under the sky") = Some(call);
+    }
+
+    /// Whether that has happened.
+    pub fn has_lost_it(&self) -> bool {
+        self.deaf.lock().expect("no panic under the sky").is_none()
     }
 
     fn strikes(&self, call: &Cycle) -> bool {
@@ -212,7 +229,13 @@ impl Store for Link {
     }
 
     async fn register(&self, pod: &Registration) -> Result<()> {
-        through!(self, self.store.register(pod))
+        self.outbound("register").await?;
+        self.store.register(pod).await?;
+        let lost = self.sky.deaf.lock().expect("no panic under the sky").take_if(|call| *call == "register");
+        if lost.is_some() {
+            return Err(Error::unknown("the reply was lost"));
+        }
+        self.inbound(()).await
     }
 
     async fn beat(&self, beat: &Beat) -> Result<Pulse> {
