@@ -64,6 +64,10 @@ impl Sky {
         *self.deaf.lock().expect("no panic under the sky") = Some(call);
     }
 
+    fn loses(&self, call: &'static str) -> bool {
+        self.deaf.lock().expect("no panic under the sky").take_if(|deaf| *deaf == call).is_some()
+    }
+
     /// Whether that has happened.
     pub fn has_lost_it(&self) -> bool {
         self.deaf.lock().expect("no panic under the sky").is_none()
@@ -231,8 +235,7 @@ impl Store for Link {
     async fn register(&self, pod: &Registration) -> Result<()> {
         self.outbound("register").await?;
         self.store.register(pod).await?;
-        let lost = self.sky.deaf.lock().expect("no panic under the sky").take_if(|call| *call == "register");
-        if lost.is_some() {
+        if self.sky.loses("register") {
             return Err(Error::unknown("the reply was lost"));
         }
         self.inbound(()).await
@@ -254,6 +257,9 @@ impl Store for Link {
         self.outbound("recover").await?;
         let recovered = self.store.recover(call).await?;
         self.checker.saw_recovery(&recovered);
+        if !recovered.is_empty() && self.sky.loses("recover") {
+            return Err(Error::unknown("the reply was lost"));
+        }
         self.inbound(recovered).await
     }
 
