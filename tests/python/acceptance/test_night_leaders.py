@@ -15,9 +15,8 @@ from acceptance.waiting import eventually
 pytestmark = ON_A_SERVER
 
 HELD = 8
-WAITS = (
-    "select count(*) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0 and query like '%suspect.beat%'"
-)
+WAITS = """
+select count(*) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0 and query like '%suspect.beat%'"""
 LEADERS = "select distinct error -> 0 ->> 'leader' from step_tracker where error is not null"
 
 
