@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +13,6 @@ from acceptance.fleet import Fleet, Look, Worker
 from acceptance.judge import Run, runs
 from acceptance.stores import CHOSEN, PostgresStore
 from acceptance.waiting import eventually
-
-if TYPE_CHECKING:
-    import psycopg
 
 __all__ = [
     "ON_A_SERVER",
@@ -124,12 +120,12 @@ def row_held(fleet: Fleet, step: str) -> Iterator[None]:
 
 
 @contextmanager
-def held_open(fleet: Fleet, sql: str, *values: object) -> Iterator[psycopg.Connection]:
+def held_open(fleet: Fleet, sql: str, *values: object) -> Iterator[None]:
     """Run a statement in a transaction that stays open, and is rolled back."""
     import psycopg
 
     _, url, schema = fleet.store.observer
     with psycopg.connect(url, options=f"-c search_path={schema}") as user:
         user.execute(sql, values)
-        yield user
+        yield
         user.rollback()

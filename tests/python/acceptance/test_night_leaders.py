@@ -33,8 +33,8 @@ def test_p13_leader_that_thaws_in_mid_pass_beside_its_successor_rescues_nothing_
     buried, first = partial(pods_down, fleet), leader(fleet)
     victim.kill()
     with held_open(fleet, "select step_id from step_tracker for update"):
-        with held_open(fleet, "select pod_id from pod_health where pod_id = %s for update", name) as user:
-            eventually(lambda: user.execute(WAITS).fetchone() != (0,), "the leader declares the death", every=0.005)
+        with held_open(fleet, "select pod_id from pod_health where pod_id = %s for update", name):
+            eventually(lambda: fleet.scalar(WAITS), "the leader declares the death", every=0.005)
             old.signal(signal.SIGSTOP)
         # In mid-pass: what it had sent is carried out, and the answer waits for it.
         eventually(lambda: name in buried(), "the death is declared")
