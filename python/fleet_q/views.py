@@ -102,6 +102,7 @@ class Health(TypedDict):
     in_flight: int
     capacity: int
     journal_depth: int
+    journal_error: str | None
     loop_lag_s: float
     blocked_by: str | None
     overdue: list[str]

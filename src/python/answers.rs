@@ -2,6 +2,7 @@
 //! Times leave as Unix seconds, JSON leaves parsed.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -43,7 +44,9 @@ impl<'py> IntoPyObject<'py> for Outcome {
     type Error = PyErr;
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.0.map_err(|error| errors::of_client(py, &error))?.into_pyobject(py)
+        let converted = || self.0.map_err(|error| errors::of_client(py, &error))?.into_pyobject(py);
+        // Whoever converts has promised an answer: a panic that passed here would leave its caller waiting for ever.
+        catch_unwind(AssertUnwindSafe(converted)).unwrap_or_else(|_| Err(errors::of_panic(py)))
     }
 }
 

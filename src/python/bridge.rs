@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
 
-use super::crossing::Crossing;
+use super::crossing::{Crossing, PANICKED};
 use super::logging::{self, Drain};
 use super::reply::Settled;
 use super::target::Target;
@@ -167,7 +167,7 @@ impl Life {
             Ok(Some(())) if quits => Next::Quits,
             Ok(Some(())) => Next::Goes,
             Err(_) => {
-                tracing::error!(target: "fleet_q.bridge", "a batch to Python panicked; the panic is on stderr");
+                tracing::error!(target: "fleet_q.bridge", "{PANICKED}");
                 if quits { Next::Quits } else { Next::Goes }
             }
         }

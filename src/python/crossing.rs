@@ -1,5 +1,6 @@
 //! One batch on its way into Python: grouped by event loop, one wake-up per loop and kind.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use pyo3::intern;
@@ -13,6 +14,9 @@ use super::reply::Settled;
 use super::target::Target;
 use super::watch;
 use crate::runtime::handler::{Job, Slot, StopReason};
+
+/// What a log says of a panic that was survived.
+pub const PANICKED: &str = "a batch to Python panicked; the panic is on stderr";
 
 /// What goes to one pod's runner.
 struct Delivery {
@@ -36,16 +40,21 @@ impl<'py> Crossing<'py> {
 
     pub fn carry(mut self, items: Vec<Item>) {
         for item in items {
-            match item {
-                Item::Settle(settled) => self.settle(settled),
-                Item::Deliver(target, jobs) => self.delivery(target).jobs.extend(jobs),
-                Item::Stop(target, stops) => self.delivery(target).stops.extend(stops),
-                Item::Ping(target, token) => self.delivery(target).ping = Some(token),
-                Item::Inspect(target) => target.note_stands_at(watch::where_it_stands(self.py, &target)),
-                Item::Quit => {}
-            }
+            // One by one, so that a panic takes nobody along who waits for another item.
+            guarded(|| self.sort(item));
         }
         self.call_loops();
+    }
+
+    fn sort(&mut self, item: Item) {
+        match item {
+            Item::Settle(settled) => self.settle(settled),
+            Item::Deliver(target, jobs) => self.delivery(target).jobs.extend(jobs),
+            Item::Stop(target, stops) => self.delivery(target).stops.extend(stops),
+            Item::Ping(target, token) => self.delivery(target).ping = Some(token),
+            Item::Inspect(target) => target.note_stands_at(watch::where_it_stands(self.py, &target)),
+            Item::Quit => {}
+        }
     }
 
     fn settle(&mut self, settled: Settled) {
@@ -81,20 +90,36 @@ impl<'py> Crossing<'py> {
 
     fn call_loops(self) {
         for (event_loop, list) in self.settled {
-            // A closed loop has nobody left who waits.
-            let _ = resolver(self.py).and_then(|resolve| {
-                event_loop.bind(self.py).call_method1(intern!(self.py, "call_soon_threadsafe"), (resolve, list))
-            });
+            let settle = || {
+                // A closed loop has nobody left who waits.
+                let _ = resolver(self.py).and_then(|resolve| {
+                    let call_soon = intern!(self.py, "call_soon_threadsafe");
+                    event_loop.bind(self.py).call_method1(call_soon, (resolve, &list))
+                });
+            };
+            // After a panic once more, for somebody waits. Settling twice does no harm: what is done is let be.
+            let _ = guarded(settle).or_else(|| guarded(settle));
         }
         for delivery in self.deliveries {
             let slots: Vec<Slot> = delivery.jobs.iter().map(|job| job.slot).collect();
             let target = Arc::clone(&delivery.target);
-            if let Err(error) = delivery.call(self.py) {
-                tracing::warn!(target: "fleet_q.bridge", %error, "the event loop takes no more work");
-                target.give_back(slots);
+            match guarded(|| delivery.call(self.py)) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    tracing::warn!(target: "fleet_q.bridge", %error, "the event loop takes no more work");
+                    target.give_back(slots);
+                }
+                // Bodies that were handed over all the same are refused their start.
+                None => target.give_back(slots),
             }
         }
     }
+}
+
+/// Runs what may panic; nothing then, and the panic is said.
+fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
+    let ended = catch_unwind(AssertUnwindSafe(call));
+    ended.inspect_err(|_| tracing::error!(target: "fleet_q.bridge", "{PANICKED}")).ok()
 }
 
 impl Delivery {

@@ -1,11 +1,14 @@
 //! Turns what went wrong in Rust into the exceptions of `fleet_q.exceptions`, one exhaustive match
 //! per kind of error. The classes are defined in Python, so that `help()`, pickling and double parents work.
 
-use pyo3::exceptions::PyException;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::reply::unanswered;
 use super::trouble::{Trouble, What};
 use crate::rules::config::Problems;
 use crate::rules::step::StepId;
@@ -44,6 +47,13 @@ pub fn of_client(py: Python<'_>, error: &ClientError) -> PyErr {
         ClientError::Internal { message: _ } => Raise::new(py, "FleetQError", &message),
     }
     .finish()
+}
+
+/// The exception for a call that a defect of ours ended. Plain, if the defect lies in making exceptions.
+pub fn of_panic(py: Python<'_>) -> PyErr {
+    let told = unanswered(true);
+    catch_unwind(AssertUnwindSafe(|| of_client(py, &told)))
+        .unwrap_or_else(|_| PyRuntimeError::new_err(told.to_string()))
 }
 
 /// The exception for a refused batch of which some steps were stored.

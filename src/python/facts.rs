@@ -57,6 +57,7 @@ fn log(event: Event) {
             warn!(target: "fleet_q.store", caution = message, "a setting of the database puts work at risk");
         }
         Event::StoreBack { pod } => info!(target: "fleet_q.store", %pod, "the store answers again"),
+        Event::ShutOut { pod, why } => shut_out(&pod, why.as_deref()),
         Event::LeaderChanged { pod, leader } => leader_changed(&pod, leader.as_ref()),
         Event::MarkedDead { by, pods } => marked_dead(&by, &pods),
         Event::Recovered { by, step_id, from, to, crash_count } => recovered(&by, step_id, &from, to, crash_count),
@@ -115,7 +116,7 @@ fn journaled(pod: &PodId, outcomes: u32) {
 }
 
 fn journal_failed(pod: &PodId, message: &str) {
-    error!(target: "fleet_q.journal", %pod, error = message, "outcomes could be neither stored nor journaled");
+    error!(target: "fleet_q.journal", %pod, error = message, "the local journal failed: what the store has not taken waits in memory, and its slots stay taken");
 }
 
 fn fenced(pod: &PodId) {
@@ -124,6 +125,14 @@ fn fenced(pod: &PodId) {
 
 fn store_failed(pod: &PodId, action: &str, message: &str, unknown: bool) {
     warn!(target: "fleet_q.store", %pod, action, unknown, error = message, "a call of the store failed");
+}
+
+fn shut_out(pod: &PodId, why: Option<&str>) {
+    if let Some(why) = why {
+        error!(target: "fleet_q.store", %pod, why, "this pod takes no more steps: {why}");
+    } else {
+        info!(target: "fleet_q.store", %pod, "the schema admits this pod again; it takes steps");
+    }
 }
 
 fn leader_changed(pod: &PodId, leader: Option<&PodId>) {

@@ -24,6 +24,7 @@ fn of_no_pod() -> serde_json::Value {
         "in_flight": 0,
         "capacity": 0,
         "journal_depth": 0,
+        "journal_error": null,
         "loop_lag_s": 0.0,
         "blocked_by": null,
         "overdue": [],

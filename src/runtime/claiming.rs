@@ -63,7 +63,8 @@ impl Claiming {
 impl WorkLoop {
     pub(crate) fn want(&mut self, now: Monotonic) -> Want {
         let due = self.claiming.backlog || self.claiming.next_poll <= now;
-        if !due || self.core.phase() != Phase::Running || self.core.is_fenced() {
+        let shut_out = self.core.shut_out().is_some();
+        if !due || shut_out || self.core.phase() != Phase::Running || self.core.is_fenced() {
             return Want::Nothing;
         }
         let suspect = self.suspect_waits();

@@ -21,7 +21,7 @@ use crate::rules::recovery::DeathTiming;
 use crate::rules::step::{Claim, PodId};
 use crate::rules::time::{Millis, Monotonic};
 use crate::store::journal::Local;
-use crate::store::{Pulse, Store};
+use crate::store::{self, Pulse, Store};
 
 /// How far a pod's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) loop_health: Mutex<LoopHealth>,
     /// Claims whose outcome waits in the journal.
     pub(crate) owed: Mutex<BTreeSet<Claim>>,
+    /// What is wrong with the journal, as long as something is.
+    pub(crate) journal_error: Mutex<Option<String>>,
     /// The work loop has something to do.
     pub(crate) work: Notify,
     /// The watchdog's next deadline moved.
@@ -113,6 +115,7 @@ impl Core {
             pulse: watch::Sender::new(None),
             loop_health: Mutex::default(),
             owed: Mutex::default(),
+            journal_error: Mutex::default(),
             work: Notify::new(),
             deadlines: Notify::new(),
             beat_now: Notify::new(),
@@ -188,8 +191,23 @@ impl Core {
         began == 0 || self.clock.monotonic().since(Monotonic(began)) <= self.config.recovery_interval.times(3)
     }
 
+    /// Why this build may not work with the database any more, by the last pulse.
+    pub(crate) fn shut_out(&self) -> Option<String> {
+        self.pulse.borrow().as_ref().and_then(|pulse| pulse.shut_out.clone())
+    }
+
+    /// Notes that the journal took what it was given, or why not; each failure is said.
+    pub(crate) fn note_journal<T>(&self, answer: store::Result<T>) -> Option<T> {
+        let error = answer.as_ref().err().map(|error| super::error::with_causes(error));
+        if let Some(message) = error.clone() {
+            self.emit(Event::JournalFailed { pod: self.id(), message });
+        }
+        *lock(&self.journal_error) = error;
+        answer.ok()
+    }
+
     /// Notes that the store failed or answered; says so once per change.
-    pub(crate) fn note_store(&self, failure: Option<(&'static str, &crate::store::Error)>) {
+    pub(crate) fn note_store(&self, failure: Option<(&'static str, &store::Error)>) {
         let ok = failure.is_none();
         let was_ok = self.store_ok.swap(ok, Ordering::AcqRel);
         if let Some((action, error)) = failure {

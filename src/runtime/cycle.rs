@@ -1,10 +1,7 @@
 //! One call of `cycle`: what goes in, what becomes of it, and the journal while no answer comes (P12).
 
-use std::collections::BTreeSet;
-
 use super::core::Phase;
 use super::desk::Outgoing;
-use super::error::with_causes;
 use super::events::Event;
 use super::handler::Slot;
 use super::lock;
@@ -41,14 +38,21 @@ impl Flight {
 impl WorkLoop {
     /// Takes what waits: first what the journal owes, then what is fresh.
     pub(crate) async fn gather(&mut self) -> Flight {
-        let indebted = !lock(&self.core.owed).is_empty();
-        let answer = if indebted { self.core.local.owed(OWED_MAX).await } else { Ok(Vec::new()) };
-        let owed = answer.unwrap_or_else(|error| {
-            self.core.emit(Event::JournalFailed { pod: self.core.id(), message: with_causes(&error) });
-            Vec::new()
-        });
+        let owed = self.owed().await;
         let batch = lock(&self.core.desk).take(OUTCOMES_MAX);
         Flight { owed, fresh: batch.finishes, releases: batch.releases, fresh_journaled: false }
+    }
+
+    /// What the journal owes, without what was answered and could not be struck from it.
+    async fn owed(&self) -> Vec<Owed> {
+        if lock(&self.core.owed).is_empty() {
+            return Vec::new();
+        }
+        let unstruck = u32::try_from(self.unstruck.len()).unwrap_or(u32::MAX);
+        let answer = self.core.local.owed(OWED_MAX.saturating_add(unstruck)).await;
+        let mut owed = self.core.note_journal(answer).unwrap_or_default();
+        owed.retain(|owed| !self.unstruck.contains(&owed.finish.claim));
+        owed
     }
 
     /// Calls the store. `None` means that it failed, and that everything has been put where it is safe.
@@ -100,14 +104,16 @@ impl WorkLoop {
 
     async fn settle(&mut self, flight: Flight, verdicts: Vec<Verdict>, released: &[Verdict]) {
         let mut verdicts = verdicts.into_iter();
-        let mut answered: Vec<Claim> = Vec::new();
+        let (mut answered, mut stored) = (Vec::new(), 0);
         for (owed, verdict) in flight.owed.iter().zip(verdicts.by_ref()) {
             answered.push(owed.finish.claim);
+            stored += u32::from(verdict.is_stored());
             self.note_verdict(&owed.finish, None, verdict);
         }
         for (outgoing, verdict) in flight.fresh.iter().zip(verdicts) {
             if flight.fresh_journaled {
                 answered.push(outgoing.finish.claim);
+                stored += u32::from(verdict.is_stored());
             }
             self.note_verdict(&outgoing.finish, Some(outgoing), verdict);
         }
@@ -124,7 +130,9 @@ impl WorkLoop {
         if !given_back.is_empty() {
             self.core.emit(Event::Released { pod: self.core.id(), claims: given_back });
         }
-        self.forget(answered).await;
+        if !answered.is_empty() {
+            self.forget(answered, stored).await;
+        }
     }
 
     fn note_verdict(&mut self, finish: &Finish, outgoing: Option<&Outgoing>, verdict: Verdict) {
@@ -197,8 +205,7 @@ impl WorkLoop {
         let pod = self.core.id();
         let owed: Vec<Owed> =
             fresh.iter().map(|outgoing| Owed { pod: pod.clone(), finish: outgoing.finish.clone() }).collect();
-        if let Err(error) = self.core.local.put(&owed).await {
-            self.core.emit(Event::JournalFailed { pod, message: with_causes(&error) });
+        if self.core.note_journal(self.core.local.put(&owed).await).is_none() {
             return false;
         }
         lock(&self.core.owed).extend(owed.iter().map(|owed| owed.finish.claim));
@@ -211,22 +218,20 @@ impl WorkLoop {
         true
     }
 
-    /// Strikes answered outcomes from the journal.
-    async fn forget(&mut self, answered: Vec<Claim>) {
-        if answered.is_empty() {
+    /// Strikes answered outcomes from the journal. What cannot be struck, for the disk is full, is not sent
+    /// again by this process, which tries to strike it again; a successor sends it, and learns `already`.
+    pub(crate) async fn forget(&mut self, answered: Vec<Claim>, stored: u32) {
+        lock(&self.core.owed).retain(|claim| !answered.contains(claim));
+        self.unstruck.extend(answered);
+        let unstruck: Vec<Claim> = self.unstruck.iter().copied().collect();
+        if unstruck.is_empty() {
             return;
         }
-        match self.core.local.delivered(&answered).await {
-            Ok(()) => {
-                let answered_set: BTreeSet<Claim> = answered.iter().copied().collect();
-                lock(&self.core.owed).retain(|claim| !answered_set.contains(claim));
-                let outcomes = u32::try_from(answered.len()).unwrap_or(u32::MAX);
-                self.core.emit(Event::Delivered { pod: self.core.id(), outcomes });
-            }
-            // They stay owed; sending them again answers `already`.
-            Err(error) => {
-                self.core.emit(Event::JournalFailed { pod: self.core.id(), message: with_causes(&error) });
-            }
+        if self.core.note_journal(self.core.local.delivered(&unstruck).await).is_some() {
+            self.unstruck.clear();
+        }
+        if stored > 0 {
+            self.core.emit(Event::Delivered { pod: self.core.id(), outcomes: stored });
         }
     }
 }

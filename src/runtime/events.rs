@@ -94,6 +94,11 @@ pub enum Event {
     StoreCaution {
         message: String,
     },
+    /// The tables were migrated under this pod to a version that its code may not work with; `None`: it may again.
+    ShutOut {
+        pod: PodId,
+        why: Option<String>,
+    },
     LeaderChanged {
         pod: PodId,
         leader: Option<PodId>,

@@ -62,6 +62,7 @@ fn is_open(core: &Core) -> bool {
     core.config.hand_off
         && core.phase() == Phase::Running
         && !core.is_fenced()
+        && core.shut_out().is_none()
         && !core.waits_alone.load(Ordering::Acquire)
         && !core.declared_dead.load(Ordering::Acquire)
 }

@@ -22,6 +22,8 @@ pub struct Health {
     pub capacity: u32,
     /// Outcomes waiting in the journal.
     pub journal_depth: usize,
+    /// Why outcomes cannot be written to the journal: those that the store has not taken wait in memory.
+    pub journal_error: Option<String>,
     pub loop_lag_s: f64,
     pub blocked_by: Option<String>,
     /// Steps past their deadline whose body still runs.
@@ -43,9 +45,12 @@ pub(crate) fn of(core: &Core) -> Health {
     let capacity = core.capacity();
     let fenced = core.is_fenced();
     let store_ok = core.store_ok.load(Ordering::Acquire);
+    let shut_out = core.shut_out();
     let live_reason = (outlived >= capacity as usize)
-        .then(|| format!("no slot is left: {outlived} bodies ran past their deadline and do not stop"));
-    let ready_reason = not_ready(phase, fenced, store_ok, loop_health.lag >= LOOP_LAG_MAX);
+        .then(|| format!("no slot is left: {outlived} bodies ran past their deadline and do not stop"))
+        // Only other code helps; a restart costs nothing once the last body is over.
+        .or_else(|| shut_out.clone().filter(|_| in_flight == 0));
+    let ready_reason = shut_out.or_else(|| not_ready(phase, fenced, store_ok, loop_health.lag >= LOOP_LAG_MAX));
     Health {
         is_leader: leader.as_ref() == Some(&core.id()),
         pod_id: core.id().to_string(),
@@ -56,6 +61,7 @@ pub(crate) fn of(core: &Core) -> Health {
         in_flight,
         capacity,
         journal_depth: lock(&core.owed).len(),
+        journal_error: lock(&core.journal_error).clone(),
         loop_lag_s: loop_health.lag.as_secs_f64(),
         blocked_by: loop_health.blocker,
         overdue,

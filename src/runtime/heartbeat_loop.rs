@@ -86,7 +86,8 @@ impl HeartbeatLoop {
         Beat {
             pod_id: self.core.id(),
             status: if draining { PodStatus::Draining } else { PodStatus::Up },
-            can_lead: self.core.leads_well(),
+            // Code that the tables shut out must not act for the fleet.
+            can_lead: self.core.leads_well() && self.core.shut_out().is_none(),
             meta: Some(meta::of_running(&self.core)),
             timing: self.core.timing(),
             max_crashes: self.core.config.max_crashes,
@@ -104,7 +105,13 @@ impl HeartbeatLoop {
             self.core.work.notify_one();
         }
         self.core.tell(stops);
+        let was_shut_out = self.core.shut_out();
+        let shut_out = pulse.shut_out.clone();
         self.core.pulse.send_replace(Some(Arc::new(pulse)));
+        if was_shut_out != shut_out {
+            self.core.emit(Event::ShutOut { pod: self.core.id(), why: shut_out });
+            self.core.beat_now.notify_one();
+        }
         let leader = self.core.leader();
         let said = LeaderSaid::Leader(leader.clone());
         if self.leader_said != said {

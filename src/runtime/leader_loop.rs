@@ -8,6 +8,7 @@ use super::core::{Core, Phase};
 use super::dead_letters::DeadLetters;
 use super::events::Event;
 use super::lock;
+use super::stakes::Stakes;
 use crate::rules::state::State;
 use crate::rules::step::PodId;
 use crate::rules::time::{Millis, Monotonic};
@@ -31,11 +32,13 @@ pub(crate) struct LeaderLoop {
     core: Arc<Core>,
     next_prune: Monotonic,
     dead_letters: DeadLetters,
+    stakes: Stakes,
 }
 
 impl LeaderLoop {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { next_prune: core.clock.monotonic(), dead_letters: DeadLetters::new(core.clone()), core }
+        let (dead_letters, stakes) = (DeadLetters::new(core.clone()), Stakes::new(core.clone()));
+        Self { next_prune: core.clock.monotonic(), dead_letters, stakes, core }
     }
 
     pub(crate) async fn run(mut self) {
@@ -52,7 +55,7 @@ impl LeaderLoop {
 
     async fn tick(&mut self) {
         let me = self.core.id();
-        if self.core.leader().as_ref() != Some(&me) || self.core.is_fenced() {
+        if self.core.leader().as_ref() != Some(&me) || self.core.is_fenced() || self.core.shut_out().is_some() {
             return;
         }
         self.core.leader_pass_began.store(self.core.clock.monotonic().0.max(1), Ordering::Release);
@@ -74,7 +77,7 @@ impl LeaderLoop {
         Ok(())
     }
 
-    async fn mark_dead(&self, me: &PodId) -> store::Result<()> {
+    async fn mark_dead(&mut self, me: &PodId) -> store::Result<()> {
         let timing = self.core.timing();
         let suspects = lock(&self.core.sightings).still_for(timing.dead_pod_threshold, self.core.clock.monotonic());
         let suspects: Vec<_> = suspects.into_iter().filter(|(pod, _)| pod != me).collect();
@@ -83,6 +86,7 @@ impl LeaderLoop {
         if suspects.is_empty() && !self.core.beats_lie_ahead() {
             return Ok(());
         }
+        self.stakes.note(&suspects).await;
         let pods = self.core.store.mark_dead(&MarkDead { leader: me.clone(), suspects, timing }).await?;
         if !pods.is_empty() {
             self.core.emit(Event::MarkedDead { by: me.clone(), pods });
@@ -90,16 +94,20 @@ impl LeaderLoop {
         Ok(())
     }
 
-    async fn recover(&self, me: &PodId) -> store::Result<()> {
+    async fn recover(&mut self, me: &PodId) -> store::Result<()> {
         let call = Recover { leader: me.clone(), max_crashes: self.core.config.max_crashes, limit: RECOVER_BATCH };
         for _ in 0..BATCHES_MAX {
             let orphans = self.core.store.recover(&call).await?;
             let many = orphans.len();
+            self.stakes.told(&orphans);
             self.note_orphans(me, orphans).await;
             if many < RECOVER_BATCH as usize {
                 break;
             }
         }
+        // Of an earlier rescue that was not answered: nobody else keeps its evidence.
+        let untold = self.stakes.untold(me).await?;
+        self.note_orphans(me, untold).await;
         Ok(())
     }
 

@@ -29,7 +29,7 @@ impl WorkLoop {
             return;
         }
         let (old, sent) = (self.core.id(), self.core.clock.monotonic());
-        let id = mint(&self.core);
+        let id = self.reborn_as.take().unwrap_or_else(|| mint(&self.core));
         match register(&self.core, &id).await {
             Ok(()) => {
                 self.core.fence.acknowledge(sent);
@@ -40,6 +40,8 @@ impl WorkLoop {
                 self.core.emit(Event::PodStarted { pod: id });
             }
             Err(error) => {
+                // Whether the row is there nobody knows: the same id finds it, a fresh one would leave it to nobody.
+                self.reborn_as = error.is_transient().then_some(id);
                 self.core.note_store(Some(("registration", &error)));
                 let wait = self.patience.after_failure(&*self.core.draws);
                 self.retry_at = Some(self.core.clock.monotonic() + wait);

@@ -30,6 +30,7 @@ mod reconcile;
 mod retry;
 mod sightings;
 pub mod spawn;
+mod stakes;
 mod waiter;
 mod watchdog;
 mod work_loop;

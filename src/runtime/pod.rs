@@ -19,10 +19,10 @@ use super::spawn::BoxFuture;
 use super::watchdog::Watchdog;
 use super::work_loop::{UNWIND_GRACE, WorkLoop};
 use crate::rules::config::Config;
-use crate::rules::step::PodId;
+use crate::rules::step::{Claim, PodId};
 use crate::rules::time::Millis;
 use crate::store;
-use crate::store::Cycle;
+use crate::store::{Cycle, Verdict};
 
 /// Outcomes delivered per call before registration.
 const INHERITED_MAX: u32 = 500;
@@ -159,9 +159,24 @@ async fn deliver_inherited(core: &Core, until: crate::rules::time::Monotonic) ->
         let claims: Vec<_> = finishes.iter().map(|finish| finish.claim).collect();
         let call = Cycle { pod: core.id(), finishes, releases: Vec::new(), demand: None };
         // Fenced, so it may be sent twice.
-        until_answered(&*core.clock, &*core.draws, until, || core.store.cycle(&call)).await?;
+        let reply = until_answered(&*core.clock, &*core.draws, until, || core.store.cycle(&call)).await?;
         core.local.delivered(&claims).await?;
-        let outcomes = u32::try_from(claims.len()).unwrap_or(u32::MAX);
-        core.emit(Event::Delivered { pod: core.id(), outcomes });
+        tell_inherited(core, claims, reply.verdicts);
+    }
+}
+
+/// Says what became of outcomes whose pod is gone; those that came after the rescue are dropped.
+fn tell_inherited(core: &Core, claims: Vec<Claim>, verdicts: Vec<Verdict>) {
+    let (pod, mut outcomes) = (core.id(), 0);
+    for (claim, verdict) in claims.into_iter().zip(verdicts) {
+        outcomes += u32::from(verdict.is_stored());
+        match verdict {
+            Verdict::Recorded | Verdict::Already => {}
+            Verdict::Lost => core.emit(Event::ClaimLost { pod: pod.clone(), claim }),
+            Verdict::Refused(message) => core.emit(Event::OutcomeRefused { pod: pod.clone(), claim, message }),
+        }
+    }
+    if outcomes > 0 {
+        core.emit(Event::Delivered { pod, outcomes });
     }
 }

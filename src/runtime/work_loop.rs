@@ -4,6 +4,7 @@
 //! timer, so one lone outcome is written at once. Only this loop ends claims, so it alone can tell,
 //! between two calls, which rows of the store it does not hold (reconciliation).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +17,7 @@ use super::handler::StopReason;
 use super::lock;
 use super::retry::Patience;
 use crate::rules::backoff::Backoff;
+use crate::rules::step::{Claim, PodId};
 use crate::rules::time::{Millis, Monotonic};
 use crate::store::{ClaimCall, ProgressReport};
 
@@ -41,6 +43,10 @@ pub(crate) struct WorkLoop {
     /// A claim call stayed without answer: reconcile often until then.
     pub(crate) unknown_until: Option<Monotonic>,
     pub(crate) claiming: Claiming,
+    /// Outcomes that were answered and still stand in the journal, for it could not be written.
+    pub(crate) unstruck: BTreeSet<Claim>,
+    /// The id of a registration that was not answered: the next attempt must not leave its row to nobody.
+    pub(crate) reborn_as: Option<PodId>,
     wakes: watch::Receiver<u64>,
     closed: bool,
     told_to_unwind: bool,
@@ -58,6 +64,8 @@ impl WorkLoop {
             next_reconcile: now + core.config.recovery_interval,
             unknown_until: None,
             claiming: Claiming::from(now, now + core.config.suspect_interval),
+            unstruck: BTreeSet::new(),
+            reborn_as: None,
             wakes,
             closed: false,
             told_to_unwind: false,
@@ -105,6 +113,7 @@ impl WorkLoop {
         self.retry_at = None;
         if self.next_reconcile <= now {
             self.reconcile().await;
+            self.forget(Vec::new(), 0).await;
         }
         self.flush_progress().await;
         self.look_after_the_waiting(now);

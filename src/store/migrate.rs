@@ -47,6 +47,11 @@ impl History {
         Ok(())
     }
 
+    /// Why a pod that works with these tables may not go on, in words.
+    pub fn shuts_out(self, found: SchemaVersion) -> Option<String> {
+        self.admit(found).err().map(|error| error.to_string())
+    }
+
     /// Refuses also a schema that lacks something, for whoever may not add it.
     pub fn require(self, found: SchemaVersion) -> Result<()> {
         self.admit(found)?;

@@ -239,6 +239,16 @@ pub enum Verdict {
     Refused(String),
 }
 
+impl Verdict {
+    /// Whether the store has the write.
+    pub const fn is_stored(&self) -> bool {
+        match self {
+            Self::Recorded | Self::Already => true,
+            Self::Lost | Self::Refused(_) => false,
+        }
+    }
+}
+
 /// A step that is now the caller's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claimed {
@@ -382,6 +392,8 @@ pub struct Pulse {
     pub cancel_requested: Vec<Claim>,
     /// Whether a suspect (`crash_count >= max_crashes`) is pending: some pod must empty itself for it.
     pub suspects: bool,
+    /// Why this build may not work with the tables any more, in words: they were migrated under it.
+    pub shut_out: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

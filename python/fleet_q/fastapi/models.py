@@ -155,6 +155,7 @@ class HealthReport(BaseModel):
     in_flight: int = 0
     capacity: int = 0
     journal_depth: int = 0
+    journal_error: str | None = None
     loop_lag_s: float = 0
     blocked_by: str | None = None
     overdue: list[str] = []

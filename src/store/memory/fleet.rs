@@ -62,6 +62,7 @@ impl Tables {
             paused: self.paused_queues(),
             cancel_requested: asked_to_stop.filter_map(claim_of).collect(),
             suspects: self.rows.has_suspect(beat.max_crashes),
+            shut_out: None,
         }
     }
 

@@ -142,11 +142,11 @@ fn limits(db: &Connections) -> Call<'_> {
         .with("idle_timeout", patience)
 }
 
-fn version_call<'a>(db: &'a Connections, schema: Option<&str>) -> Call<'a> {
+pub(super) fn version_call<'a>(db: &'a Connections, schema: Option<&str>) -> Call<'a> {
     db.call(&db.sql.version).with("step_tracker", format!("{}step_tracker", super::sql::prefix(schema)))
 }
 
-fn read_version(rows: &[Row]) -> Result<SchemaVersion> {
+pub(super) fn read_version(rows: &[Row]) -> Result<SchemaVersion> {
     let row = rows.first().ok_or_else(|| internal("one row was expected"))?;
     let (comment, found): (Option<&str>, bool) = (row.try_get("version")?, row.try_get("found")?);
     match comment.map(serde_json::from_str::<Comment>) {

@@ -228,7 +228,7 @@ impl Store for PostgresStore {
 
     async fn beat(&self, beat: &Beat) -> Result<Pulse> {
         assert!(beat.status.holds_claims(), "a pod ends by `retire`, not by a beat");
-        pods::beat(&self.db, beat).await
+        pods::beat(&self.db, self.schema.as_deref(), self.history, beat).await
     }
 
     async fn retire(&self, pod: &PodId) -> Result<()> {

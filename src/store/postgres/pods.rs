@@ -7,10 +7,12 @@ use super::batch::signed;
 use super::connection::Connections;
 use super::errors::internal;
 use super::floors::{Known, trusting};
+use super::migrate::{read_version, version_call};
 use super::rows;
 use crate::rules::step::{Claim, PodId};
 use crate::rules::time::Timestamp;
 use crate::store::error::{Error, Result};
+use crate::store::migrate::History;
 use crate::store::types::{Beat, Pod, Pulse, Registration};
 
 pub(super) async fn register(db: &Connections, pod: &Registration) -> Result<()> {
@@ -26,7 +28,7 @@ pub(super) async fn register(db: &Connections, pod: &Registration) -> Result<()>
     Ok(())
 }
 
-pub(super) async fn beat(db: &Connections, beat: &Beat) -> Result<Pulse> {
+pub(super) async fn beat(db: &Connections, schema: Option<&str>, history: History, beat: &Beat) -> Result<Pulse> {
     let pod = beat.pod_id.as_str();
     let write = db
         .call(&db.sql.beat)
@@ -43,9 +45,10 @@ pub(super) async fn beat(db: &Connections, beat: &Beat) -> Result<Pulse> {
             db.call(&db.sql.cancel_requested).with("pod", pod),
             db.call(&db.sql.suspect_waits).with("max_crashes", i64::from(beat.max_crashes)),
             db.call(&db.sql.now),
+            version_call(db, schema),
         ])
         .await?;
-    let [written, pods, paused, asked, suspects, now] = &answers[..] else {
+    let [written, pods, paused, asked, suspects, now, version] = &answers[..] else {
         return Err(internal("a statement was not answered"));
     };
     Ok(Pulse {
@@ -55,6 +58,8 @@ pub(super) async fn beat(db: &Connections, beat: &Beat) -> Result<Pulse> {
         paused: queues(paused)?,
         cancel_requested: claims(asked)?,
         suspects: only(suspects)?.try_get("waits")?,
+        // A comment that was lost says nothing against pods that run.
+        shut_out: read_version(version).ok().and_then(|found| history.shuts_out(found)),
     })
 }
 

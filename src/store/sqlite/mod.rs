@@ -234,8 +234,8 @@ impl Store for SqliteStore {
 
     async fn beat(&self, beat: &Beat) -> Result<Pulse> {
         assert!(beat.status.holds_claims(), "a pod ends by `retire`, not by a beat");
-        let beat = beat.clone();
-        self.beats.call(Begin::Write, move |session| pods::beat(session, &beat)).await
+        let (beat, history) = (beat.clone(), self.history);
+        self.beats.call(Begin::Write, move |session| pods::beat(session, history, &beat)).await
     }
 
     async fn retire(&self, pod: &PodId) -> Result<()> {

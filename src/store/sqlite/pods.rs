@@ -4,12 +4,14 @@ use rusqlite::named_params;
 
 use super::claim::paused;
 use super::errors::is_key_violation;
+use super::migrate;
 use super::parameters;
 use super::rows;
 use super::worker::Session;
 use crate::rules::election::PodView;
 use crate::rules::step::{Claim, PodId};
 use crate::store::error::{Error, Result};
+use crate::store::migrate::History;
 use crate::store::types::{Beat, Pod, Pulse, Registration};
 
 pub(super) fn register(session: &Session<'_>, pod: &Registration) -> Result<()> {
@@ -27,7 +29,7 @@ pub(super) fn register(session: &Session<'_>, pod: &Registration) -> Result<()> 
     }
 }
 
-pub(super) fn beat(session: &Session<'_>, beat: &Beat) -> Result<Pulse> {
+pub(super) fn beat(session: &Session<'_>, history: History, beat: &Beat) -> Result<Pulse> {
     let mut statement = session.conn.prepare_cached(include_str!("sql/beat.sql"))?;
     let written = statement.execute(named_params! {
         ":pod": beat.pod_id.as_str(),
@@ -44,6 +46,7 @@ pub(super) fn beat(session: &Session<'_>, beat: &Beat) -> Result<Pulse> {
         paused: paused(session)?,
         cancel_requested: claims_of(session, &beat.pod_id, include_str!("sql/cancel_requested.sql"))?,
         suspects: suspects(session, beat.max_crashes)?,
+        shut_out: history.shuts_out(migrate::read(session.conn)?),
     })
 }
 

@@ -70,6 +70,12 @@ def nap_in_thread(ctx: Context, seconds: float) -> None:
         time.sleep(seconds)  # real time: a body that cannot be stopped is the point
 
 
+def nap_in_process(ctx: Context, seconds: float) -> None:
+    """Sleep in a child process of the pod."""
+    with noted(ctx):
+        time.sleep(seconds)  # real time: a child that is busy is the point
+
+
 async def has_child(ctx: Context) -> None:
     """Enqueue from inside the pod, which may hand the step straight to itself."""
     with noted(ctx):
@@ -83,6 +89,15 @@ async def wait_for_file(ctx: Context, path: str) -> None:
     with noted(ctx):
         while not Path(path).exists():  # noqa: ASYNC110 - another process makes it; no event of ours can tell
             await asyncio.sleep(0.02)
+
+
+async def watch_health(ctx: Context, path: str) -> None:
+    """Note again and again what the pod says of itself, until a file is there."""
+    with noted(ctx):
+        while not Path(path).exists():
+            health = fq.health()
+            note("health", json.dumps([health["in_flight"], health["journal_depth"], health["journal_error"]]))
+            await asyncio.sleep(0.1)
 
 
 async def block_loop(ctx: Context, seconds: float) -> None:
@@ -114,6 +129,7 @@ TASKS: list[Callable[..., object]] = [
     nap_in_thread,
     has_child,
     wait_for_file,
+    watch_health,
     block_loop,
     hold_gil,
     leave,
@@ -121,3 +137,5 @@ TASKS: list[Callable[..., object]] = [
 for _task in TASKS:
     if _wanted is None or _task.__name__ in _wanted.split(","):
         fq.task(_task)
+if _wanted is None or nap_in_process.__name__ in _wanted.split(","):
+    fq.task(run="process")(nap_in_process)

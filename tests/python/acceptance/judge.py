@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from .fleet import Fleet
 
-__all__ = ["Lack", "Run", "accepted", "judge", "runs"]
+__all__ = ["Lack", "Run", "accepted", "judge", "lines", "runs"]
 
 CLOCK_SLACK_MS = 50
 """Bodies note wall time in microseconds, the database in milliseconds, and a clock may be slewed."""
@@ -51,16 +51,16 @@ class Lack(NamedTuple):
 
 def accepted(fleet: Fleet) -> list[str]:
     """Give the ids whose `enqueue` returned."""
-    return [line[1] for line in _lines(fleet) if line[0] == "accepted"]
+    return [line[1] for line in lines(fleet) if line[0] == "accepted"]
 
 
 def runs(fleet: Fleet) -> list[Run]:
     """Pair starts and ends; a body without an end lasted until its process died. Wall times are the true ones."""
     deaths = {worker.pid: worker.died_at for worker in fleet.workers if worker.died_at is not None} | fleet.deaths
     ahead = {worker.pid: worker.ahead_s for worker in fleet.workers}
-    ends = {(line[1], line[2]): line for line in _lines(fleet) if line[0] in ("end", "stop")}
+    ends = {(line[1], line[2]): line for line in lines(fleet) if line[0] in ("end", "stop")}
     found = []
-    for kind, step_id, fence, pid, began, _ in _lines(fleet):
+    for kind, step_id, fence, pid, began, _ in lines(fleet):
         if kind != "start":
             continue
         end = ends.get((step_id, fence))
@@ -102,7 +102,7 @@ def judge(
 
 def _lost(fleet: Fleet, spent: bool, failing: Collection[str], lack: Lack | None) -> list[str]:
     rows = {row[0]: row[1:] for row in fleet.query("select step_id, status, retry_count, error from step_tracker")}
-    told = [(line[1], line[4]) for line in _lines(fleet) if line[0] == "accepted"]
+    told = [(line[1], line[4]) for line in lines(fleet) if line[0] == "accepted"]
     kept = [step for step, at in told if lack is None or not lack.covers(at)]
     found = [f"{step} was accepted and is not in the table" for step in kept if step not in rows]
     wanted = {step: "failed" if step in failing else "completed" for step in rows}
@@ -175,7 +175,8 @@ def _at_once(ran: list[Run], forgotten: set[str]) -> list[str]:
     return found
 
 
-def _lines(fleet: Fleet) -> list[list[Any]]:
+def lines(fleet: Fleet) -> list[list[Any]]:
+    """Give what the bodies and producers noted: kind, step, fence, process, both clocks."""
     if not fleet.effects.exists():
         return []
     return [json.loads(line) for line in fleet.effects.read_text().splitlines() if line.endswith("]")]

@@ -16,7 +16,7 @@ from acceptance.conftest import MakeFleet
 from acceptance.fleet import Fleet, Worker, order
 from acceptance.judge import Run, accepted, judge
 from acceptance.night import ON_A_SERVER, busy, finished, leader, marked, pod_of, together
-from acceptance.test_p6_kills import BOUND_S, OBSERVED_LATE_S, kill, rescue_of
+from acceptance.rescue import BOUND_S, OBSERVED_LATE_S, kill, rescue_of
 from acceptance.waiting import InconclusiveError, eventually, repeated
 
 pytestmark = ON_A_SERVER

@@ -11,7 +11,7 @@ from acceptance.conftest import MakeFleet
 from acceptance.fleet import Fleet, Worker, order
 from acceptance.judge import judge
 from acceptance.night import busy, leader, pod_of, together
-from acceptance.test_p6_kills import BOUND_S, OBSERVED_LATE_S, kill, rescue_of
+from acceptance.rescue import BOUND_S, OBSERVED_LATE_S, kill, rescue_of
 from acceptance.waiting import InconclusiveError, repeated
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.night]

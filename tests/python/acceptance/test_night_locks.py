@@ -11,7 +11,7 @@ from acceptance import fleet as kit
 from acceptance.fleet import Fleet, order
 from acceptance.judge import judge, runs
 from acceptance.night import ON_A_SERVER, busy, finished, marked, paid, row_held, together
-from acceptance.test_p6_kills import BOUND_S, OBSERVED_LATE_S
+from acceptance.rescue import BOUND_S, OBSERVED_LATE_S
 from acceptance.waiting import eventually
 
 pytestmark = ON_A_SERVER

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from functools import partial
 
 import pytest
@@ -11,8 +10,8 @@ import pytest
 from acceptance import fleet as kit
 from acceptance.conftest import MakeFleet
 from acceptance.fleet import Fleet, order
-from acceptance.judge import Run, judge
-from acceptance.night import ON_A_SERVER, busy, finished, leader, marked, paid, pod_of, server_of, together
+from acceptance.judge import judge
+from acceptance.night import ON_A_SERVER, away, busy, finished, leader, marked, paid, pod_of, repeated_in_vain, together
 from acceptance.waiting import InconclusiveError, eventually, repeated
 
 pytestmark = ON_A_SERVER
@@ -47,21 +46,6 @@ def outage(how: str, share: float, fleet: Fleet) -> None:
     print(f"{how} for {until - since:.1f} s: {len(meanwhile)} bodies ended meanwhile, {cut} were cut short")
     if not meanwhile:
         raise InconclusiveError("no body ended while the server was away")
-
-
-def away(fleet: Fleet, how: str, seconds: float) -> tuple[float, float]:
-    """Have no server for so long; gives when it went and when it was back."""
-    since = time.monotonic()
-    back = server_of(fleet).without(how, "start")
-    time.sleep(seconds)  # real time: an outage of this many thresholds is the point
-    back()
-    return since, time.monotonic()
-
-
-def repeated_in_vain(ran: list[Run]) -> set[str]:
-    """Give the steps of which a body had ended well when another began."""
-    ended = {run.step_id: run.ended for run in ran if run.how == "end"}
-    return {run.step_id for run in ran if run.step_id in ended and run.began > ended[run.step_id]}
 
 
 @pytest.mark.timeout(180)

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from acceptance.conftest import MakeFleet
 from acceptance.fleet import Fleet, order
 from acceptance.judge import judge
-from acceptance.night import busy, marked, paid, together
+from acceptance.night import ON_A_SERVER, busy, marked, paid, server_of, together
 from acceptance.waiting import InconclusiveError, repeated, spread
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.night]
+pytestmark = ON_A_SERVER
 
 MANY = 20
+NOTE_TABLES = """
+create table acceptance_made (made text, transaction text);
+create or replace function acceptance_making() returns event_trigger language plpgsql as $$
+begin
+  insert into public.acceptance_made
+  select relname, txid_current()::text
+  from pg_event_trigger_ddl_commands() join pg_class on pg_class.oid = objid
+  where schema_name = '{schema}' and relname in ('pod_health', 'step_tracker') and command_tag = 'CREATE TABLE';
+end $$;
+create event trigger acceptance_making on ddl_command_end execute function acceptance_making();
+"""
 WAIT_MAX_S = 2.0
 """Measured 0.2 s at most in ten restarts, on two cores beside other suites."""
 
@@ -23,10 +36,11 @@ WAIT_MAX_S = 2.0
 def test_p2_twenty_pods_that_start_at_once_on_an_empty_database_share_its_work(make_fleet: MakeFleet) -> None:
     """P2, P5, P11: all of them find no tables; one makes them, all register, and each gets a part of the work."""
     fleet = make_fleet(empty=True)
-    pods = [fleet.worker(f"pod{n}", ready=False) for n in range(MANY)]
-    fleet.watch()
-    for pod in pods:
-        fleet.ready(pod)
+    with tables_made(fleet) as made:
+        pods = [fleet.worker(f"pod{n}", ready=False) for n in range(MANY)]
+        fleet.watch()
+        for pod in pods:
+            fleet.ready(pod)
     fleet.produce([order("nap", 20 * MANY, least=0.2, most=0.4)])
     fleet.settled()
 
@@ -35,8 +49,25 @@ def test_p2_twenty_pods_that_start_at_once_on_an_empty_database_share_its_work(m
     complaints = [line["message"] for pod in pods for line in pod.logged("fleet_q.store") if line["level"] != "INFO"]
     print(f"shares: {sorted(share.values())}")
     assert complaints == []
+    assert sorted(table for table, _ in made) == ["pod_health", "step_tracker"], made
+    assert len({transaction for _, transaction in made}) == 1, made
     assert set(share) == {pod.pid for pod in pods}
     assert (marked(fleet), paid(fleet)) == ([], 0)
+
+
+@contextmanager
+def tables_made(fleet: Fleet) -> Iterator[list[tuple[str, str]]]:
+    """Have the server note which of our tables is made, and in which transaction."""
+    import psycopg
+
+    made: list[tuple[str, str]] = []
+    with psycopg.connect(fleet.store.observer[1], autocommit=True) as server:
+        server.execute(NOTE_TABLES.format(schema=server_of(fleet).schema))
+        try:
+            yield made
+            made += server.execute("select made, transaction from acceptance_made").fetchall()
+        finally:
+            server.execute("drop event trigger acceptance_making; drop table acceptance_made")
 
 
 @pytest.mark.timeout(120)

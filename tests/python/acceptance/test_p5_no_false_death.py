@@ -16,6 +16,8 @@ from acceptance.waiting import eventually
 pytestmark = pytest.mark.acceptance
 
 BLOCKED_S = 3 * kit.THRESHOLD_S
+ALL = 10
+BUSY = {"nap_in_thread": ALL, "nap_in_process": 2}
 BEATS_AT_LEAST = int(BLOCKED_S / (1.5 * kit.BEAT_S))
 
 
@@ -48,6 +50,27 @@ def test_p5_blocked_loop_and_held_gil_cost_no_beat_and_no_step(make_fleet: MakeF
     assert leader.process.poll() is None
 
 
+@pytest.mark.timeout(150)
+def test_p5_busy_threads_and_children_cost_no_beat_and_no_step(make_fleet: MakeFleet) -> None:
+    """P5: for three thresholds each thread of one pod is busy, and each child of another; a leader looks on."""
+    fleet = make_fleet()
+    fleet.worker("leader", tasks="noop")
+    threads = fleet.worker("threads", tasks="nap_in_thread", MAX_PARALLELISM=str(ALL), CAPACITY_THRESHOLD="1")
+    children = fleet.worker("children", tasks="nap_in_process", MAX_PROCESSES="2")
+    fleet.produce([order(task, many, seconds=BLOCKED_S) for task, many in BUSY.items()])
+    eventually(lambda: len(runs(fleet)) == sum(BUSY.values()), "every thread and child is busy")
+    since = max(run.began for run in runs(fleet))
+    eventually(lambda: fleet.open_steps() == 0 or anybody_down(fleet), "all bodies end", BLOCKED_S * 3)
+    judge(fleet, once=True)
+
+    assert fleet.scalar("select sum(crash_count) from step_tracker") == 0
+    for worker in (threads, children):
+        during = beats_between(fleet, worker, since, since + BLOCKED_S)
+        print(f"{worker.name}: {len(during)} beats in {BLOCKED_S:.1f} s")
+        assert len(during) >= BEATS_AT_LEAST, during
+    assert {status for _, status, _ in fleet.pods()} == {"up"}
+
+
 def anybody_down(fleet: Fleet) -> bool:
     """Say whether a pod was declared dead."""
     return any(status == "down" for _, status, _ in fleet.pods())
@@ -55,7 +78,12 @@ def anybody_down(fleet: Fleet) -> bool:
 
 def beats_of(fleet: Fleet, worker: Worker, run: Run) -> list[Look]:
     """Give the beats that the observer saw while the body ran, one look each."""
-    looks = {look.beat_ts: look for look in fleet.looks() if look.pid == worker.pid and run.began < look.at < run.ended}
+    return beats_between(fleet, worker, run.began, run.ended)
+
+
+def beats_between(fleet: Fleet, worker: Worker, since: float, until: float) -> list[Look]:
+    """Give the beats that the observer saw in this time, one look each."""
+    looks = {look.beat_ts: look for look in fleet.looks() if look.pid == worker.pid and since < look.at < until}
     return list(looks.values())
 
 

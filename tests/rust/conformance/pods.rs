@@ -66,6 +66,7 @@ async fn beat_brings_back_what_a_pod_needs(bed: &Bed) {
         paused: vec!["x".into(), "y".into()],
         cancel_requested: vec![claim(2, 1)],
         suspects: false,
+        shut_out: None,
     };
     assert_eq!(bed.beat(&a).await, pulse);
 }

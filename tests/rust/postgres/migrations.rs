@@ -3,6 +3,7 @@
 use fleet_q::store::{Error, Migrate, SchemaVersion, Store};
 
 use super::{fresh, server};
+use crate::conformance::fixtures::{beat_of, registration};
 
 const FIRST: SchemaVersion = SchemaVersion { version: 1, min_compatible: 1 };
 
@@ -43,9 +44,14 @@ async fn newer_schema_is_used_while_it_admits_us_and_then_refused() {
     schema.execute("comment on table SCHEMA.step_tracker is '{\"version\": 9, \"min_compatible\": 1}'");
     let newer = SchemaVersion { version: 9, min_compatible: 1 };
     assert_eq!(open().migrate(Migrate::Apply).await.unwrap(), newer);
+    let runs = open();
+    runs.register(&registration("a-00000001")).await.unwrap();
+    assert_eq!(runs.beat(&beat_of(&"a-00000001".into())).await.unwrap().shut_out, None);
     schema.execute("comment on table SCHEMA.step_tracker is '{\"version\": 9, \"min_compatible\": 9}'");
     let refused = open().migrate(Migrate::Apply).await.unwrap_err();
     assert!(matches!(refused, Error::Schema { found: 9, min_compatible: 9, .. }), "{refused}");
+    let pulse = runs.beat(&beat_of(&"a-00000001".into())).await.unwrap();
+    assert_eq!((pulse.alive, pulse.shut_out), (true, Some(refused.to_string())), "a pod that runs is told the same");
 }
 
 #[tokio::test]

@@ -61,6 +61,34 @@ fn the_leader_keeps_every_failure_once_with_its_evidence() {
 }
 
 #[test]
+fn the_leader_keeps_orphans_though_the_reply_to_their_rescue_was_lost() {
+    virtual_time(async {
+        let mut world = world(2).await;
+        let mut held = BTreeSet::new();
+        for _ in 0..8 {
+            held.insert(world.enqueue_one("hang", |_| {}).await);
+        }
+        world.pass(1500).await;
+        let dead = world.kill(1).pod.id();
+        let mut orphans = BTreeSet::new();
+        for id in held {
+            if world.step(id).await.claimed_by.as_ref() == Some(&dead) {
+                orphans.insert((id, "orphan"));
+            }
+        }
+        assert!(!orphans.is_empty());
+        world.sky.lose_reply("recover");
+        world.pass(30_000).await;
+        assert!(world.sky.has_lost_it());
+        let kept = letters(&world, 0).await;
+        assert_eq!(about(&kept), orphans);
+        let said = said(&kept[0]);
+        let expected = serde_json::json!([dead.as_str(), world.pods[0].pod.id().as_str(), "pending", 1]);
+        assert_eq!(serde_json::json!([said["pod"], said["leader"], said["went_to"], said["crash_count"]]), expected);
+    });
+}
+
+#[test]
 fn the_leader_keeps_every_orphan_with_whom_it_lost_and_where_it_went() {
     virtual_time(async {
         let mut world = world(2).await;

@@ -36,11 +36,18 @@ pub struct Sky {
     /// One for each link, rung in order: one channel for all would wake its waiters in an order of its own.
     bells: Mutex<Vec<watch::Sender<u64>>>,
     strike: Mutex<bool>,
+    /// The call whose next reply is lost.
+    deaf: Mutex<Option<&'static str>>,
 }
 
 impl Sky {
     pub fn new(weather: Weather) -> Arc<Self> {
-        Arc::new(Self { weather: Mutex::new(weather), bells: Mutex::default(), strike: Mutex::default() })
+        Arc::new(Self {
+            weather: Mutex::new(weather),
+            bells: Mutex::default(),
+            strike: Mutex::default(),
+            deaf: Mutex::default(),
+        })
     }
 
     pub fn turn(&self, weather: Weather) {
@@ -50,6 +57,20 @@ impl Sky {
     /// The next call that carries an outcome panics.
     pub fn strike(&self) {
         *self.strike.lock().expect("no panic under the sky") = true;
+    }
+
+    /// The store does the next call of this name, and its reply is lost.
+    pub fn lose_reply(&self, call: &'static str) {
+        *self.deaf.lock().expect("no panic under the sky") = Some(call);
+    }
+
+    fn loses(&self, call: &'static str) -> bool {
+        self.deaf.lock().expect("no panic under the sky").take_if(|deaf| *deaf == call).is_some()
+    }
+
+    /// Whether that has happened.
+    pub fn has_lost_it(&self) -> bool {
+        self.deaf.lock().expect("no panic under the sky").is_none()
     }
 
     fn strikes(&self, call: &Cycle) -> bool {
@@ -212,7 +233,12 @@ impl Store for Link {
     }
 
     async fn register(&self, pod: &Registration) -> Result<()> {
-        through!(self, self.store.register(pod))
+        self.outbound("register").await?;
+        self.store.register(pod).await?;
+        if self.sky.loses("register") {
+            return Err(Error::unknown("the reply was lost"));
+        }
+        self.inbound(()).await
     }
 
     async fn beat(&self, beat: &Beat) -> Result<Pulse> {
@@ -231,6 +257,9 @@ impl Store for Link {
         self.outbound("recover").await?;
         let recovered = self.store.recover(call).await?;
         self.checker.saw_recovery(&recovered);
+        if !recovered.is_empty() && self.sky.loses("recover") {
+            return Err(Error::unknown("the reply was lost"));
+        }
         self.inbound(recovered).await
     }
 

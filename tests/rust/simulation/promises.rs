@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use fleet_q::rules::election::PodStatus;
 use fleet_q::rules::state::State;
-use fleet_q::rules::step::StepId;
+use fleet_q::rules::step::{PodId, StepId};
 use fleet_q::rules::time::Millis;
 use fleet_q::runtime::Request;
 use fleet_q::store::{Control, Due, Step};
@@ -136,6 +137,28 @@ fn p3_a_pod_that_was_away_too_long_registers_anew_and_its_late_outcome_is_droppe
         let step = world.step(id).await;
         assert_eq!((step.state, step.crash_count, world.runs_of(id)), (State::Completed, 1, 2));
         assert_eq!(world.verdict().await, Vec::<String>::new());
+    });
+}
+
+/// P5.
+#[test]
+fn p5_a_registration_that_was_stored_and_not_answered_leaves_no_row_to_nobody() {
+    virtual_time(async {
+        let world = world(2).await;
+        world.pass(20_000).await;
+        cut(&world, 1, true);
+        world.pass(40_000).await;
+        world.sky.lose_reply("register");
+        cut(&world, 1, false);
+        world.pass(30_000).await;
+        assert!(world.sky.has_lost_it());
+        let rows = world.store.pods().await.expect("memory does not fail");
+        let mut up: Vec<PodId> =
+            rows.iter().filter(|row| row.view.status == PodStatus::Up).map(|row| row.view.pod_id.clone()).collect();
+        let mut living: Vec<PodId> = world.pods.iter().map(|pod| pod.pod.id()).collect();
+        up.sort();
+        living.sort();
+        assert_eq!((up, rows.len()), (living, 3), "two pods, and the one that was declared dead");
     });
 }
 

@@ -6,6 +6,7 @@ use fleet_q::store::{Store, types};
 use rusqlite::Connection;
 
 use super::kit::open;
+use crate::conformance::fixtures::{beat_of, registration};
 
 const LATEST: SchemaVersion = SchemaVersion { version: 1, min_compatible: 1 };
 
@@ -42,6 +43,22 @@ async fn a_newer_schema_that_demands_newer_code_is_refused() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 7002).unwrap();
     let error = open(&path).unwrap().migrate(Migrate::Apply).await.unwrap_err();
     assert!(matches!(error, Error::Schema { found: 7, min_compatible: 2, speaks: 1, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_pod_that_runs_is_told_when_its_code_became_too_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let store = open(&path).unwrap();
+    store.migrate(Migrate::Apply).await.unwrap();
+    store.register(&registration("a-00000001")).await.unwrap();
+    for (packed, told) in [(7001, None), (7002, Some("needs code of at least version 2"))] {
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", packed).unwrap();
+        let pulse = store.beat(&beat_of(&"a-00000001".into())).await.unwrap();
+        assert!(pulse.alive);
+        assert_eq!(pulse.shut_out.is_some(), told.is_some());
+        assert!(pulse.shut_out.unwrap_or_default().contains(told.unwrap_or_default()));
+    }
 }
 
 #[tokio::test]

@@ -142,6 +142,22 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
+/// What is wrong with a file of ours, for people: where it is, and the way out.
+pub(super) fn unkept(folder: &Path, error: Error) -> Error {
+    let why = match error {
+        Error::Unavailable { message, .. }
+        | Error::Unknown { message, .. }
+        | Error::Config { message, .. }
+        | Error::Internal { message, .. } => message,
+        Error::Schema { .. } => error.to_string(),
+        Error::Stopped => return error,
+    };
+    Error::config(format!(
+        "cannot keep the pod's own files at {}: {why}; free space there, or set LOCAL_PATH to a folder this process may write",
+        folder.display()
+    ))
+}
+
 fn unusable(path: &Path, error: std::io::Error) -> Error {
     Error::Config {
         message: format!(

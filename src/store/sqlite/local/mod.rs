@@ -54,8 +54,7 @@ impl LocalFiles {
                 )));
             }
         };
-        let conn = connection::open_file(&place.database, Role::Work)?;
-        conn.execute_batch(include_str!("migrations/0001_tables.sql"))?;
+        let conn = Journal::open(&place.database).map_err(|error| files::unkept(folder, error))?.0;
         let options = Options {
             name: "fleet-q-journal",
             clock: None,
@@ -85,9 +84,19 @@ impl LocalFiles {
         }
         match self.move_all(&other.database).await {
             Ok(moved) => other.remove().map(|()| moved),
-            Err(error) if error.is_transient() => Err(error),
+            Err(error) if error.is_transient() => Err(files::unkept(&self.folder, error)),
             Err(_unreadable) => other.set_aside().map(|()| 0),
         }
+    }
+
+    /// Runs what touches our own file; an error says where that is, and the way out.
+    async fn call<T: Send + 'static>(
+        &self,
+        begin: Begin,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let answer = self.worker.call(begin, move |session| work(session.conn)).await;
+        answer.map_err(|error| files::unkept(&self.folder, error))
     }
 
     async fn move_all(&self, database: &Path) -> Result<u64> {
@@ -113,22 +122,22 @@ impl Local for LocalFiles {
     async fn put(&self, owed: &[Owed]) -> Result<()> {
         let owed = owed.to_vec();
         let begin = Begin::Grouped { rows: owed.len() };
-        self.worker.call(begin, move |session| owed.iter().try_for_each(|one| put(session.conn, one))).await
+        self.call(begin, move |conn| owed.iter().try_for_each(|one| put(conn, one))).await
     }
 
     async fn owed(&self, limit: u32) -> Result<Vec<Owed>> {
-        self.worker.call(Begin::Read, move |session| owed(session.conn, limit)).await
+        self.call(Begin::Read, move |conn| owed(conn, limit)).await
     }
 
     async fn delivered(&self, claims: &[Claim]) -> Result<()> {
         let claims = claims.to_vec();
         let begin = Begin::Grouped { rows: claims.len() };
-        self.worker.call(begin, move |session| delivered(session.conn, &claims)).await
+        self.call(begin, move |conn| delivered(conn, &claims)).await
     }
 
     async fn depth(&self) -> Result<u64> {
         let depth = |conn: &Connection| conn.query_row(include_str!("sql/depth.sql"), [], |row| row.get::<_, i64>(0));
-        let depth = self.worker.call(Begin::Read, move |session| Ok(depth(session.conn)?)).await?;
+        let depth = self.call(Begin::Read, move |conn| Ok(depth(conn)?)).await?;
         u64::try_from(depth).map_err(|e| internal(e.to_string()))
     }
 
@@ -143,20 +152,20 @@ impl Local for LocalFiles {
     async fn bury(&self, letters: &[DeadLetter]) -> Result<()> {
         let letters = letters.to_vec();
         let begin = Begin::Grouped { rows: letters.len() };
-        self.worker.call(begin, move |session| letters::bury(session.conn, &letters)).await
+        self.call(begin, move |conn| letters::bury(conn, &letters)).await
     }
 
     async fn buried(&self, limit: u32) -> Result<Vec<DeadLetter>> {
-        self.worker.call(Begin::Read, move |session| letters::buried(session.conn, limit)).await
+        self.call(Begin::Read, move |conn| letters::buried(conn, limit)).await
     }
 
     async fn failures_seen(&self) -> Result<Option<Timestamp>> {
-        self.worker.call(Begin::Read, move |session| letters::failures_seen(session.conn)).await
+        self.call(Begin::Read, letters::failures_seen).await
     }
 
     async fn saw_failures(&self, until: Timestamp) -> Result<()> {
         let begin = Begin::Grouped { rows: 1 };
-        self.worker.call(begin, move |session| letters::saw_failures(session.conn, until)).await
+        self.call(begin, move |conn| letters::saw_failures(conn, until)).await
     }
 
     async fn close(&self) {
