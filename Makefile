@@ -74,7 +74,7 @@ test-acceptance-postgres: $(VENV)/.installed $(VENV)/.tools ## Run the same on P
 
 # In a few streams, each on a server of its own: they wait for stalls and thresholds. STORE/ before a stream's names
 # is what it runs on, if not on Postgres 18.
-NIGHTS ?= outage stalls+kills lost_replies+starts+locks cuts+poison+failover clocks+leaders disk+journal+schema pooled/failover
+NIGHTS ?= outage+grace stalls+kills lost_replies+starts+locks cuts+poison+failover clocks+leaders disk+journal+schema pooled/failover
 night = "env FLEET_Q_TEST_STORE=$(or $(patsubst %/,%,$(filter-out ./,$(dir $1))),postgres) $(PY) -m pytest -s -m night \
   $(patsubst %,tests/python/acceptance/test_night_%.py,$(subst +, ,$(notdir $1))) $(FILTER)"
 .PHONY: test-nights
