@@ -81,6 +81,11 @@ night = "env FLEET_Q_TEST_STORE=$(or $(patsubst %/,%,$(filter-out ./,$(dir $1)))
 test-nights: $(VENV)/.installed $(VENV)/.tools ## Lose replies after COMMIT, cut, kill, poison, fail over; the short form, 3 minutes; NIGHTS=name picks
 	$(PY) scripts/at_once.py $(foreach stream,$(NIGHTS),$(call night,$(stream)))
 
+# With a target folder of its own: the first time it compiles everything, after that one crate for each defect.
+.PHONY: planted
+planted: $(VENV)/.installed $(VENV)/.tools ## Take each guard out of a copy, and demand that a scenario sees it; FILTER='fence journal' picks
+	cd scripts && $(PY) -m planted $(CACHE)/planted $(FILTER)
+
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
 	$(PY) -m pytest -m docs $(FILTER)
