@@ -84,7 +84,7 @@ test-nights: $(VENV)/.installed $(VENV)/.tools ## Lose replies after COMMIT, cut
 # With a target folder of its own: the first time it compiles everything, after that one crate for each defect.
 .PHONY: planted
 planted: $(VENV)/.installed $(VENV)/.tools ## Take each guard out of a copy, and demand that a scenario sees it; FILTER='fence journal' picks
-	cd scripts && $(PY) -m planted $(CACHE)/planted $(FILTER)
+	cd scripts && $(PY) -m planted $(abspath $(CACHE))/planted $(FILTER)
 
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim
