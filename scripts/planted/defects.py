@@ -100,7 +100,7 @@ DEFECTS = (
         (
             Edit(
                 "src/runtime/cycle.rs",
-                "        if let Err(error) = self.core.local.put(&owed).await {\n…\n"
+                "        if self.core.note_journal(self.core.local.put(&owed).await).is_none() {\n…\n"
                 "        lock(&self.core.owed).extend(owed.iter().map(|owed| owed.finish.claim));\n",
                 "        drop(owed);\n",
             ),
