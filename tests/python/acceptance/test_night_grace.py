@@ -27,7 +27,9 @@ def test_p5_pods_that_come_back_later_than_their_leader_keep_their_steps(make_ni
 def late(night: Night) -> None:
     """Stop the server for longer than the threshold, and let the leader find it a pass before the others do."""
     fleet, proxy = night
-    first = fleet.worker("leader", tasks="noop", URL=proxy.beside)
+    # Its statements outlast the wait for the lock, or recovery that waits would give up before there is harm.
+    patient = str(kit.THRESHOLD_S - kit.BEAT_S)
+    first = fleet.worker("leader", tasks="noop", URL=proxy.beside, STATEMENT_TIMEOUT=patient)
     pods = [fleet.worker(name, tasks="nap_in_thread") for name in ("one", "two")]
     # In threads, for those go on when the pod has to think that it is dead.
     fleet.produce([order("nap_in_thread", STEPS, seconds=AWAY_S + kit.THRESHOLD_S)])
