@@ -74,12 +74,17 @@ test-acceptance-postgres: $(VENV)/.installed $(VENV)/.tools ## Run the same on P
 
 # In a few streams, each on a server of its own: they wait for stalls and thresholds. STORE/ before a stream's names
 # is what it runs on, if not on Postgres 18.
-NIGHTS ?= outage stalls+kills lost_replies+starts+locks cuts+poison+failover clocks+leaders disk+journal+schema pooled/failover
+NIGHTS ?= outage+grace stalls+kills lost_replies+starts+locks cuts+poison+failover clocks+leaders disk+journal+schema pooled/failover
 night = "env FLEET_Q_TEST_STORE=$(or $(patsubst %/,%,$(filter-out ./,$(dir $1))),postgres) $(PY) -m pytest -s -m night \
   $(patsubst %,tests/python/acceptance/test_night_%.py,$(subst +, ,$(notdir $1))) $(FILTER)"
 .PHONY: test-nights
 test-nights: $(VENV)/.installed $(VENV)/.tools ## Lose replies after COMMIT, cut, kill, poison, fail over; the short form, 3 minutes; NIGHTS=name picks
 	$(PY) scripts/at_once.py $(foreach stream,$(NIGHTS),$(call night,$(stream)))
+
+# With a target folder of its own: the first time it compiles everything, after that one crate for each defect.
+.PHONY: planted
+planted: $(VENV)/.installed $(VENV)/.tools ## Take each guard out of a copy, and demand that a scenario sees it; FILTER='fence journal' picks
+	cd scripts && $(PY) -m planted $(abspath $(CACHE))/planted $(FILTER)
 
 .PHONY: test-docs
 test-docs: $(VENV)/.installed $(VENV)/.tools ## Run what README, docs, examples and ARCHITECTURE claim

@@ -182,7 +182,10 @@ class Fleet:
 
     def settled(self, patience: float = PATIENCE_S) -> None:
         """Wait until every step is final."""
-        eventually(lambda: self.open_steps() == 0, "every step is final", patience, every=0.1)
+        try:
+            eventually(lambda: self.open_steps() == 0, "every step is final", patience, every=0.1)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; {self._left()}") from late
 
     def forked(self, pid: int, died_at: float) -> None:
         """Note that a process which another one forked has ended."""
@@ -203,6 +206,13 @@ class Fleet:
     def tails(self) -> str:
         """Give the end of every log, for a failure's message."""
         return "\n".join(worker.tail() for worker in self.workers)
+
+    def _left(self) -> str:
+        rows = self.query(
+            "select status, claimed_by, count(*) from step_tracker"
+            " where status not in ('completed', 'failed', 'cancelled') group by status, claimed_by"
+        )
+        return ", ".join(f"{many} {status}" + (f" by {pod}" if pod else "") for status, pod, many in rows)
 
     def _helper(self, script: str, *arguments: str) -> subprocess.Popen[bytes]:
         helper = subprocess.Popen(

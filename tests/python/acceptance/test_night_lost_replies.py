@@ -32,14 +32,15 @@ def under_load(kind: str, every: int, night: Night) -> None:
     pods = [fleet.worker(name) for name in ("one", "two")]
     # First a few at a time, for a step is handed off only where nobody waits before it.
     fleet.produce([order("has_child", 60, batch=2, pace=0.08), order("nap", 90, batch=3, least=0.0, most=0.6)])
-    eventually(lambda: len(accepted(fleet)) == 210, "every child is accepted", 40)
+    eventually(lambda: len(accepted(fleet)) >= 210, "every child is accepted", 40)
     eventually(lambda: enough(night, kind) or not fleet.open_steps(), "replies are lost", 40)
     fleet.settled(40)
     print(proxy.counts())
     if not enough(night, kind):
         raise InconclusiveError(proxy.counts())
     judge(fleet, once=True)
-    assert fleet.scalar("select count(*) from step_tracker") == len(accepted(fleet))
+    born = fleet.scalar("select count(*) from step_tracker") - len(accepted(fleet))
+    assert born == 0, f"{born} steps that nobody enqueued"
     assert fleet.scalar("select sum(crash_count) from step_tracker") == 0
     if kind in ("claim", "hand_off"):
         mended = [entry for pod in pods for entry in pod.logged("fleet_q.pod") if entry.get("released")]

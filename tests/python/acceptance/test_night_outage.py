@@ -69,7 +69,7 @@ def frozen_leader(thaws: str, fleet: Fleet) -> None:
         took = marked(fleet)[0].at - back_at
         print(f"marked down {took:.1f} s after the server was back")
         # Nobody may be judged by beats that nobody could send: one threshold of grace, in the database.
-        assert took > kit.THRESHOLD_S - 1
+        assert took > kit.THRESHOLD_S - 1, f"a pod was marked down {took:.1f} s after the server was back"
     frozen.signal(signal.SIGCONT)
     eventually(lambda: pod_of(fleet, frozen) is not None, "the leader beats again")
     fleet.settled()

@@ -1,0 +1,1 @@
+"""Tests the testers: takes one guard out of fleet-q at a time and demands that a scenario sees it."""
