@@ -51,8 +51,7 @@ fn groups(ask: &Ask, tasks: &[TaskInfo], fast: &BTreeSet<Arc<str>>) -> Vec<Group
     let mut by_bound: BTreeMap<Option<(bool, Option<Executor>, u32)>, Vec<Arc<str>>> = BTreeMap::new();
     for task in tasks {
         let is_fast = fast.contains(&task.name);
-        let (caps, most) =
-            if is_fast { (&ask.by_executor_ahead, ask.total) } else { (&ask.by_executor, ask.room) };
+        let (caps, most) = if is_fast { (&ask.by_executor_ahead, ask.total) } else { (&ask.by_executor, ask.room) };
         let capped = caps.get(&task.executor).filter(|left| **left < most);
         let left = capped.copied().unwrap_or(most);
         let bound = (left < ask.total).then_some((is_fast, capped.map(|_| task.executor), left));

@@ -147,9 +147,8 @@ impl WorkLoop {
             Phase::Running | Phase::Draining { .. } | Phase::Abandoning | Phase::Stopped => Millis::MAX,
         };
         let oldest = lock(&self.core.desk).waits_since();
-        let until_aged = oldest.map_or(Millis::MAX, |since| {
-            (since + self.core.config.lookahead_max_age).since(now) + Millis(1)
-        });
+        let until_aged =
+            oldest.map_or(Millis::MAX, |since| (since + self.core.config.lookahead_max_age).since(now) + Millis(1));
         poll_in.min(self.next_reconcile.since(now)).min(until_deadline).min(until_aged).max(Millis(1))
     }
 

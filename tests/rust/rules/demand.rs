@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fleet_q::rules::demand::{AHEAD_MAX, Ahead, Ask, Executor, Limits, Load, OTHERS, Pace, capacity, demand, look_ahead};
+use fleet_q::rules::demand::{
+    AHEAD_MAX, Ahead, Ask, Executor, Limits, Load, OTHERS, Pace, capacity, demand, look_ahead,
+};
 use proptest::prelude::*;
 
 fn limits(max_parallelism: u32, capacity_threshold: f64, queue_caps: &[(&str, u32)]) -> Limits {
