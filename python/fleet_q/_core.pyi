@@ -187,7 +187,7 @@ class Engine:
         """Whether the body in this slot may start now; called right before it, on its thread. If not, report "stopped"."""
 
     def report(self, reports: Sequence[Report]) -> list[Job]:
-        """Hand in how bodies ended. Any thread."""
+        """Hand in how bodies ended; gives the steps that may begin in their place. Any thread."""
 
     def progress(self, slot: int, fraction: float, message: str | None) -> None: ...
     def pong(self, token: int) -> None: ...
