@@ -186,8 +186,8 @@ class Engine:
     def begin(self, slot: int) -> bool:
         """Whether the body in this slot may start now; called right before it, on its thread. If not, report "stopped"."""
 
-    def report(self, reports: Sequence[Report]) -> None:
-        """Hand in how bodies ended. Any thread."""
+    def report(self, reports: Sequence[Report]) -> list[Job]:
+        """Hand in how bodies ended; gives the steps that may begin in their place. Any thread."""
 
     def progress(self, slot: int, fraction: float, message: str | None) -> None: ...
     def pong(self, token: int) -> None: ...

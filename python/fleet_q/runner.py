@@ -11,6 +11,7 @@ import contextvars
 import functools
 import inspect
 import logging
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -66,6 +67,7 @@ class Runner:
         self._engine = engine
         self._tasks = tasks
         self._loop = loop
+        self._thread = threading.get_ident()
         self._limit = limit
         self._threads = Threads(threads, name="fleet-q-body")
         self._processes = None if processes is None else self._with_children(processes)
@@ -212,10 +214,25 @@ class Runner:
         self._send(reports)
 
     def _send(self, reports: Sequence[Report]) -> None:
+        """Pass ends on, from any thread, and begin the steps whose turn has come by that."""
         try:
-            self._engine.report(reports)
+            jobs = self._engine.report(reports)
         except Stopped:
             log.debug("%d ends came after the core was closed", len(reports))
+            return
+        if not jobs:
+            return
+        if threading.get_ident() == self._thread:
+            self.deliver(jobs, [])
+            return
+        here = [job for job in jobs if not self._is_on_loop(job)]
+        self.deliver(here, [])
+        if len(here) < len(jobs):
+            self._loop.call_soon_threadsafe(self.deliver, [job for job in jobs if self._is_on_loop(job)], [])
+
+    def _is_on_loop(self, job: Job) -> bool:
+        task = self._tasks.get(job.task)
+        return task is None or task.on_loop
 
 
 def _tell(body: _Body, reason: StopReason) -> None:

@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyList};
 
 use super::answers::{self, Answer};
 use super::engine::{Engine, nothing_to_await, running_loop};
+use super::job::PyJob;
 use super::reply::Reply;
 use super::{awaitable, config, convert, doctor, errors, health, opening};
 use crate::rules::demand::Executor;
@@ -108,13 +109,16 @@ impl Engine {
         !self.is_foreign() && self.opened().is_some_and(|core| core.begin(slot))
     }
 
-    fn report(&self, py: Python<'_>, reports: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn report<'py>(&self, py: Python<'py>, reports: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let ended = convert::reports(reports)?;
         self.check_process(py)?;
+        let next = PyList::empty(py);
         if let Some(core) = self.opened() {
-            core.report(ended);
+            for job in core.report(ended) {
+                next.append(Bound::new(py, PyJob(job))?)?;
+            }
         }
-        Ok(())
+        Ok(next)
     }
 
     fn progress(&self, py: Python<'_>, slot: u64, fraction: f64, message: Option<&str>) -> PyResult<()> {

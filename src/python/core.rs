@@ -21,7 +21,7 @@ use crate::rules::config::Config;
 use crate::rules::demand::Executor;
 use crate::rules::time::Millis;
 use crate::runtime::clock::Clock;
-use crate::runtime::handler::{Ended, Report, TaskInfo};
+use crate::runtime::handler::{Ended, Job, Report, Slot, TaskInfo};
 use crate::runtime::spawn::Threads;
 use crate::runtime::{ClientError, Fleet, lock};
 
@@ -152,23 +152,27 @@ impl Core {
         self.target(generation).is_some_and(|target| target.begin(slot))
     }
 
-    pub fn report(&self, ended: Vec<(u64, Ended)>) {
+    /// Passes ends on; gives the steps whose turn has come, with their slots as Python knows them.
+    pub fn report(&self, ended: Vec<(u64, Ended)>) -> Vec<Job> {
         let mut by_pod: BTreeMap<u64, Vec<Report>> = BTreeMap::new();
         for (slot, ended) in ended {
             let (generation, slot) = inside(slot);
             by_pod.entry(generation).or_default().push(Report::Ended(slot, ended));
         }
+        let mut next = Vec::new();
         for (generation, reports) in by_pod {
-            if let Some(target) = self.target(generation) {
-                target.report(reports);
-            }
+            let Some(target) = self.target(generation) else { continue };
+            let jobs = target.report(reports);
+            next.extend(jobs.into_iter().map(|job| Job { slot: Slot(target.outside(job.slot)), ..job }));
         }
+        next
     }
 
     pub fn progress(&self, slot: u64, json: Arc<str>) {
         let (generation, slot) = inside(slot);
         if let Some(target) = self.target(generation) {
-            target.report(vec![Report::Progress(slot, json)]);
+            // Only an end makes room for others.
+            let _ = target.report(vec![Report::Progress(slot, json)]);
         }
     }
 

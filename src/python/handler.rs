@@ -1,6 +1,6 @@
 //! The runtime's `Handler`, kept by the runner in Python. Passes on; decides nothing, waits for nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bridge::{Item, Sender};
@@ -11,7 +11,6 @@ use crate::runtime::handler::{Gate, Handler, Job, Slot, StopReason, TaskInfo};
 #[derive(Debug)]
 pub struct PyHandler {
     tasks: Arc<[TaskInfo]>,
-    loop_tasks: BTreeSet<Arc<str>>,
     /// How many threads run `def` tasks, and how many processes those of `run="process"`.
     capacity: BTreeMap<Executor, u32>,
     target: Arc<Target>,
@@ -20,9 +19,7 @@ pub struct PyHandler {
 
 impl PyHandler {
     pub fn new(tasks: Arc<[TaskInfo]>, capacity: BTreeMap<Executor, u32>, target: Arc<Target>, bridge: Sender) -> Self {
-        let on_loop = tasks.iter().filter(|task| task.executor == Executor::Loop);
-        let loop_tasks = on_loop.map(|task| Arc::clone(&task.name)).collect();
-        Self { tasks, loop_tasks, capacity, target, bridge }
+        Self { tasks, capacity, target, bridge }
     }
 }
 
@@ -36,11 +33,12 @@ impl Handler for PyHandler {
     }
 
     fn attach(&self, gate: Arc<dyn Gate>) {
-        self.target.attach(gate);
+        let on_loop = self.tasks.iter().filter(|task| task.executor == Executor::Loop);
+        self.target.attach(gate, on_loop.map(|task| Arc::clone(&task.name)).collect());
     }
 
     fn start(&self, jobs: Vec<Job>) {
-        self.target.note_on_loop(jobs.iter().filter(|job| self.loop_tasks.contains(&job.task)));
+        self.target.note_on_loop(&jobs);
         let slots: Vec<Slot> = jobs.iter().map(|job| job.slot).collect();
         if self.bridge.send(Item::Deliver(Arc::clone(&self.target), jobs)).is_err() {
             self.target.give_back(slots);

@@ -1,6 +1,6 @@
 //! One pod's side in Python: its event loop, its runner, and what is known of how that loop turns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use pyo3::prelude::*;
@@ -19,7 +19,8 @@ pub struct Target {
     /// so that a thread that outlived one pod can never end a step of the next.
     pub generation: u64,
     pub pongs: watch::Sender<u64>,
-    gate: OnceLock<Arc<dyn Gate>>,
+    /// The gate, and the tasks whose bodies run on the loop.
+    gate: OnceLock<(Arc<dyn Gate>, BTreeSet<Arc<str>>)>,
     /// Where the loop stood when it was last looked at.
     stands_at: Mutex<Option<String>>,
     /// The tasks whose bodies are on the loop, by slot.
@@ -48,13 +49,13 @@ impl Target {
         }
     }
 
-    pub fn attach(&self, gate: Arc<dyn Gate>) {
+    pub fn attach(&self, gate: Arc<dyn Gate>, loop_tasks: BTreeSet<Arc<str>>) {
         // The runtime attaches once; a second gate would only be the same pod's.
-        let _ = self.gate.set(gate);
+        let _ = self.gate.set((gate, loop_tasks));
     }
 
     pub fn gate(&self) -> Option<&Arc<dyn Gate>> {
-        self.gate.get()
+        self.gate.get().map(|(gate, _)| gate)
     }
 
     /// The slot as Python knows it.
@@ -63,10 +64,11 @@ impl Target {
     }
 
     pub fn begin(&self, slot: Slot) -> bool {
-        self.gate.get().is_some_and(|gate| gate.begin(slot))
+        self.gate().is_some_and(|gate| gate.begin(slot))
     }
 
-    pub fn report(&self, reports: Vec<Report>) {
+    /// Passes ends on; gives the steps whose turn has come, for the runner to begin.
+    pub fn report(&self, reports: Vec<Report>) -> Vec<Job> {
         let mut on_loop = lock(&self.on_loop);
         for report in &reports {
             if let Report::Ended(slot, _) = report {
@@ -74,20 +76,30 @@ impl Target {
             }
         }
         drop(on_loop);
-        if let Some(gate) = self.gate.get()
+        if let Some(gate) = self.gate()
             && !reports.is_empty()
         {
-            gate.report(reports);
+            let next = gate.report(reports);
+            self.note_on_loop(&next);
+            return next;
+        }
+        Vec::new()
+    }
+
+    /// Gives steps back that never reached Python: their loop is closed. So are those whose turn would come by that.
+    pub fn give_back(&self, slots: impl IntoIterator<Item = Slot>) {
+        let mut slots: Vec<Slot> = slots.into_iter().collect();
+        while !slots.is_empty() {
+            let next = self.report(slots.into_iter().map(|slot| Report::Ended(slot, Ended::Stopped)).collect());
+            slots = next.iter().map(|job| job.slot).collect();
         }
     }
 
-    /// Gives steps back that never reached Python: their loop is closed.
-    pub fn give_back(&self, slots: impl IntoIterator<Item = Slot>) {
-        self.report(slots.into_iter().map(|slot| Report::Ended(slot, Ended::Stopped)).collect());
-    }
-
-    pub fn note_on_loop<'a>(&self, jobs: impl Iterator<Item = &'a Job>) {
-        lock(&self.on_loop).extend(jobs.map(|job| (job.slot, Arc::clone(&job.task))));
+    /// Remembers which of these steps go to the event loop.
+    pub fn note_on_loop(&self, jobs: &[Job]) {
+        let Some((_, loop_tasks)) = self.gate.get() else { return };
+        let theirs = jobs.iter().filter(|job| loop_tasks.contains(&job.task));
+        lock(&self.on_loop).extend(theirs.map(|job| (job.slot, Arc::clone(&job.task))));
     }
 
     /// The tasks whose bodies are on the loop, or wait there for their turn; each once.

@@ -9,9 +9,9 @@ use super::core::Phase;
 use super::events::Event;
 use super::lanes::lanes;
 use super::lock;
-use super::meta::limits;
+use super::pace::Paces;
 use super::work_loop::WorkLoop;
-use crate::rules::demand::{Load, Pace, demand};
+use crate::rules::demand::{Load, demand};
 use crate::rules::time::{Millis, Monotonic, Timestamp};
 use crate::store::{ClaimCall, ClaimKind, CycleReply, Lane, Queues};
 
@@ -37,10 +37,11 @@ pub(crate) struct Claiming {
     suspects_seen: Timestamp,
     /// A suspect runs; nothing else may (P14).
     alone: bool,
+    pub(crate) paces: Paces,
 }
 
 impl Claiming {
-    pub(crate) const fn from(now: Monotonic, next_suspect: Monotonic) -> Self {
+    pub(crate) fn from(now: Monotonic, next_suspect: Monotonic) -> Self {
         Self {
             next_poll: now,
             empty_claims: 0,
@@ -49,6 +50,7 @@ impl Claiming {
             next_suspect,
             suspects_seen: Timestamp(0),
             alone: false,
+            paces: Paces::default(),
         }
     }
 
@@ -84,12 +86,13 @@ impl WorkLoop {
             return Want::NoRoom;
         }
         self.core.waits_alone.store(self.claiming.alone, Ordering::Release);
-        let ask = demand(&limits(&self.core), &load, Pace::default());
+        let (ahead, fast) = self.claiming.paces.ahead(&self.core.tasks);
+        let ask = demand(&self.core.limits, &load, &ahead);
         if self.claiming.alone || ask.total == 0 {
             return Want::NoRoom;
         }
         let tasks = self.core.handler.tasks();
-        let lanes = lanes(&ask, &tasks, self.claiming.turn);
+        let lanes = lanes(&ask, &tasks, &fast, self.claiming.turn);
         if lanes.is_empty() {
             return Want::NoRoom;
         }
@@ -153,7 +156,8 @@ impl WorkLoop {
     fn hand_over(&mut self, reply: CycleReply) {
         let claims = reply.claims.iter().map(|claimed| claimed.claim).collect();
         self.core.emit(Event::Claimed { pod: self.core.id(), claims });
-        let jobs = lock(&self.core.desk).admit(reply.claims, &self.core.tasks);
+        let now = self.core.clock.monotonic();
+        let jobs = lock(&self.core.desk).admit(reply.claims, &self.core.tasks, now);
         if !jobs.is_empty() {
             self.core.handler.start(jobs);
         }

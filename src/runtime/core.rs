@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, watch};
 
 use super::clock::{Clock, Draws};
-use super::desk::Desk;
+use super::desk::{Desk, Places};
 use super::ending::Bench;
 use super::events::{Event, Events};
 use super::fence::Fence;
@@ -16,6 +16,7 @@ use super::handler::{Handler, Slot, StopReason, TaskInfo};
 use super::lock;
 use super::sightings::Sightings;
 use crate::rules::config::Config;
+use crate::rules::demand::{Limits, capacity};
 use crate::rules::recovery::DeathTiming;
 use crate::rules::step::{Claim, PodId};
 use crate::rules::time::{Millis, Monotonic};
@@ -52,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) events: Events,
     pub(crate) handler: Arc<dyn Handler>,
     pub(crate) tasks: BTreeMap<Arc<str>, TaskInfo>,
+    /// What bounds this pod.
+    pub(crate) limits: Limits,
     pub(crate) desk: Mutex<Desk>,
     pub(crate) fence: Fence,
     pub(crate) sightings: Mutex<Sightings>,
@@ -92,6 +95,8 @@ pub(crate) struct CoreParts {
 impl Core {
     pub(crate) fn new(parts: CoreParts) -> Self {
         let timing = timing(&parts.config);
+        let limits = super::meta::limits(&parts.config, &*parts.handler);
+        let places = Places { all: capacity(&limits), by_executor: limits.executor_caps.clone() };
         let tasks = parts.handler.tasks().iter().map(|task| (task.name.clone(), task.clone())).collect();
         Self {
             fence: Fence::new(timing, parts.clock.monotonic()),
@@ -103,7 +108,8 @@ impl Core {
             events: parts.events,
             handler: parts.handler,
             tasks,
-            desk: Mutex::default(),
+            limits,
+            desk: Mutex::new(Desk::new(places)),
             sightings: Mutex::default(),
             phase: watch::Sender::new(Phase::Running),
             pulse: watch::Sender::new(None),
@@ -132,6 +138,11 @@ impl Core {
     /// What the end of a body is judged by, now.
     pub(crate) fn bench(&self) -> Bench {
         Bench { pod: self.id(), draw: self.draws.unit(), max_crashes: self.config.max_crashes }
+    }
+
+    /// How many bodies may run at once.
+    pub(crate) fn capacity(&self) -> u32 {
+        capacity(&self.limits)
     }
 
     pub(crate) fn timing(&self) -> DeathTiming {

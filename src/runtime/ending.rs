@@ -71,6 +71,15 @@ fn stopped(held: &Held, pod: &PodId, draw: Unit) -> Closing {
     }
 }
 
+/// What becomes of a step that was told to end before it was handed over.
+pub(crate) fn unbegun(told: StopReason) -> Closing {
+    match told {
+        StopReason::Cancel => Closing::Record { outcome: Outcome::Cancel { error: None }, to: State::Cancelled },
+        StopReason::Timeout | StopReason::Shutdown | StopReason::Fenced => Closing::GiveBack,
+        StopReason::Lost => Closing::Drop,
+    }
+}
+
 /// Its own process was isolation enough: nobody else is a suspect, and no pod need be empty for the verdict.
 fn crashed(held: &Held, error: ErrorEntry, max_crashes: u32) -> Closing {
     let to = orphan_goes_to(held.crash_count, max_crashes, false);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::core::{Core, LoopHealth};
 use super::events::Event;
-use super::handler::{Gate, Report, Slot};
+use super::handler::{Gate, Job, Report, Slot};
 use super::lock;
 use crate::rules::time::Millis;
 
@@ -27,20 +27,24 @@ impl Gate for PodGate {
         may
     }
 
-    fn report(&self, reports: Vec<Report>) {
+    fn report(&self, reports: Vec<Report>) -> Vec<Job> {
         let mut bench = self.0.bench();
         let mut desk = lock(&self.0.desk);
+        let mut ends = false;
         for report in reports {
             match report {
                 Report::Ended(slot, ended) => {
                     bench.draw = self.0.draws.unit();
                     desk.ended(slot, ended, &bench);
+                    ends = true;
                 }
                 Report::Progress(slot, json) => desk.note_progress(slot, json),
             }
         }
+        let next = if ends { desk.hand_out() } else { Vec::new() };
         drop(desk);
         self.0.work.notify_one();
+        next
     }
 
     fn loop_lag(&self, lag: Millis, blocker: Option<String>) {

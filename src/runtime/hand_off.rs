@@ -11,8 +11,7 @@ use super::clock::new_claim_id;
 use super::core::{Core, Phase};
 use super::events::Event;
 use super::lock;
-use super::meta::limits;
-use crate::rules::demand::{Load, Pace, demand};
+use crate::rules::demand::{Ahead, Load, demand};
 use crate::rules::step::Claim;
 use crate::rules::time::Timestamp;
 use crate::store::{Accepted, Claimed, Due, HandOff, NewStep, Refusal};
@@ -43,7 +42,7 @@ impl Host {
         let loop_lagging = core.is_lagging();
         let mut desk = lock(&core.desk);
         let load = Load { loop_lagging, ..desk.load() };
-        let ask = demand(&limits(&core), &load, Pace::default());
+        let ask = demand(&core.limits, &load, &Ahead::default());
         // Any bound that is nearly reached makes the offer small: the claim loop knows better then.
         let bound = ask.by_queue.values().chain(ask.by_executor.values()).copied().min().unwrap_or(ask.total);
         let limit = ask.total.min(bound).min(u32::try_from(wanted).unwrap_or(u32::MAX));
@@ -78,7 +77,8 @@ impl Offer {
         }
         let ids = claims.iter().map(|claimed| claimed.claim).collect();
         self.core.emit(Event::Claimed { pod: self.terms.pod.clone(), claims: ids });
-        let jobs = lock(&self.core.desk).admit(claims, &self.core.tasks);
+        let now = self.core.clock.monotonic();
+        let jobs = lock(&self.core.desk).admit(claims, &self.core.tasks, now);
         // What could not be seated any more is given back by the work loop.
         self.core.work.notify_one();
         if !jobs.is_empty() {

@@ -119,8 +119,10 @@ pub trait Gate: Send + Sync + Debug + 'static {
     /// On false the handler reports [`Ended::Stopped`] and runs nothing.
     fn begin(&self, slot: Slot) -> bool;
 
-    /// Takes a batch of ends and progress notes.
-    fn report(&self, reports: Vec<Report>);
+    /// Takes a batch of ends and progress notes. Gives the steps whose turn has come by that: the handler begins
+    /// them as those of [`Handler::start`].
+    #[must_use]
+    fn report(&self, reports: Vec<Report>) -> Vec<Job>;
 
     /// How late the handler's event loop runs, and what blocks it (task, file and line) if that is known.
     fn loop_lag(&self, lag: Millis, blocker: Option<String>);

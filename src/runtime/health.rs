@@ -7,8 +7,6 @@ use serde::Serialize;
 use super::core::{Core, Phase};
 use super::gate::LOOP_LAG_MAX;
 use super::lock;
-use super::meta::limits;
-use crate::rules::demand::capacity;
 
 /// A pod's health as `/health` shows it. Times in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,11 +38,11 @@ pub struct Health {
 pub(crate) fn of(core: &Core) -> Health {
     let (in_flight, outlived, overdue) = {
         let desk = lock(&core.desk);
-        (desk.load().in_flight, desk.outlived(), desk.overdue())
+        (desk.taken(), desk.outlived(), desk.overdue())
     };
     let loop_health = lock(&core.loop_health).clone();
     let (phase, leader) = (core.phase(), core.leader());
-    let capacity = capacity(&limits(core));
+    let capacity = core.capacity();
     let fenced = core.is_fenced();
     let store_ok = core.store_ok.load(Ordering::Acquire);
     let shut_out = core.shut_out();

@@ -99,7 +99,11 @@ impl HeartbeatLoop {
         let mut desk = lock(&self.core.desk);
         let stops =
             pulse.cancel_requested.iter().filter_map(|claim| desk.stop_claim(*claim, StopReason::Cancel)).collect();
+        let back = desk.give_back_paused(&pulse.paused);
         drop(desk);
+        if back > 0 {
+            self.core.work.notify_one();
+        }
         self.core.tell(stops);
         let was_shut_out = self.core.shut_out();
         let shut_out = pulse.shut_out.clone();

@@ -1,6 +1,6 @@
 //! Turns a demand into the lanes of one claim call. Decides no amounts; those are `rules::demand`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::handler::TaskInfo;
@@ -23,8 +23,8 @@ struct Stretch {
 ///
 /// Where both queues and executors are bound, a lane reserves its share of both; `turn` rotates who
 /// is served first, so that an empty lane cannot starve its neighbours for more than a round.
-pub(crate) fn lanes(ask: &Ask, tasks: &[TaskInfo], turn: usize) -> Vec<Lane> {
-    let mut groups = groups(ask, tasks);
+pub(crate) fn lanes(ask: &Ask, tasks: &[TaskInfo], fast: &BTreeSet<Arc<str>>, turn: usize) -> Vec<Lane> {
+    let mut groups = groups(ask, tasks, fast);
     let mut stretches = stretches(ask);
     let mut pairs: Vec<(usize, usize)> =
         (0..stretches.len()).flat_map(|s| (0..groups.len()).map(move |g| (s, g))).collect();
@@ -46,15 +46,20 @@ pub(crate) fn lanes(ask: &Ask, tasks: &[TaskInfo], turn: usize) -> Vec<Lane> {
     lanes
 }
 
-fn groups(ask: &Ask, tasks: &[TaskInfo]) -> Vec<Group> {
-    let mut by_bound: BTreeMap<Option<(Executor, u32)>, Vec<Arc<str>>> = BTreeMap::new();
+/// Tasks with a look-ahead (`fast`) are bounded apart from the others; those that nothing bounds are together.
+fn groups(ask: &Ask, tasks: &[TaskInfo], fast: &BTreeSet<Arc<str>>) -> Vec<Group> {
+    let mut by_bound: BTreeMap<Option<(bool, Option<Executor>, u32)>, Vec<Arc<str>>> = BTreeMap::new();
     for task in tasks {
-        let bound = ask.by_executor.get(&task.executor).filter(|left| **left < ask.total);
-        by_bound.entry(bound.map(|left| (task.executor, *left))).or_default().push(task.name.clone());
+        let is_fast = fast.contains(&task.name);
+        let (caps, most) = if is_fast { (&ask.by_executor_ahead, ask.total) } else { (&ask.by_executor, ask.room) };
+        let capped = caps.get(&task.executor).filter(|left| **left < most);
+        let left = capped.copied().unwrap_or(most);
+        let bound = (left < ask.total).then_some((is_fast, capped.map(|_| task.executor), left));
+        by_bound.entry(bound).or_default().push(task.name.clone());
     }
     by_bound
         .into_iter()
-        .map(|(bound, tasks)| Group { tasks: tasks.into(), left: bound.map(|(_, left)| left) })
+        .map(|(bound, tasks)| Group { tasks: tasks.into(), left: bound.map(|(_, _, left)| left) })
         .collect()
 }
 
@@ -103,26 +108,32 @@ mod tests {
     fn ask(total: u32, queues: &[(&str, u32)], executors: &[(Executor, u32)]) -> Ask {
         Ask {
             total,
+            room: total,
             by_queue: queues.iter().map(|(queue, left)| ((*queue).to_string(), *left)).collect(),
             by_executor: executors.iter().copied().collect(),
+            by_executor_ahead: BTreeMap::new(),
         }
+    }
+
+    fn none() -> BTreeSet<Arc<str>> {
+        BTreeSet::new()
     }
 
     #[test]
     fn without_bounds_there_is_one_lane() {
-        let lanes = lanes(&ask(8, &[], &[(Executor::Thread, 8)]), &two_tasks(), 0);
+        let lanes = lanes(&ask(8, &[], &[(Executor::Thread, 8)]), &two_tasks(), &none(), 0);
         assert_eq!(lanes, [Lane { tasks: [Arc::from("a"), Arc::from("b")].into(), queues: Queues::All, limit: 8 }]);
     }
 
     #[test]
     fn a_full_executor_gets_no_lane() {
-        let lanes = lanes(&ask(8, &[], &[(Executor::Thread, 0)]), &two_tasks(), 0);
+        let lanes = lanes(&ask(8, &[], &[(Executor::Thread, 0)]), &two_tasks(), &none(), 0);
         assert_eq!(lanes, [Lane { tasks: [Arc::from("a")].into(), queues: Queues::All, limit: 8 }]);
     }
 
     #[test]
     fn a_bound_on_the_others_spares_the_named() {
-        let lanes = lanes(&ask(8, &[("llm", 8), (OTHERS, 0)], &[]), &two_tasks(), 0);
+        let lanes = lanes(&ask(8, &[("llm", 8), (OTHERS, 0)], &[]), &two_tasks(), &none(), 0);
         let queues: Vec<Queues> = lanes.into_iter().map(|lane| lane.queues).collect();
         assert_eq!(queues, [Queues::Only(vec![Arc::from("llm")])]);
     }
@@ -131,7 +142,7 @@ mod tests {
     fn limits_never_add_up_beyond_a_bound() {
         for turn in 0..8 {
             let ask = ask(8, &[("llm", 3), ("mail", 2)], &[(Executor::Thread, 1)]);
-            let lanes = lanes(&ask, &two_tasks(), turn);
+            let lanes = lanes(&ask, &two_tasks(), &none(), turn);
             let in_queue = |name: &str| -> u32 {
                 let only = |lane: &&Lane| lane.queues == Queues::Only(vec![Arc::from(name)]);
                 lanes.iter().filter(only).map(|lane| lane.limit).sum()
@@ -140,5 +151,17 @@ mod tests {
                 lanes.iter().filter(|lane| lane.tasks.iter().any(|t| &**t == "b")).map(|lane| lane.limit).sum();
             assert!(in_queue("llm") <= 3 && in_queue("mail") <= 2 && in_threads <= 1, "turn {turn}: {lanes:?}");
         }
+    }
+    #[test]
+    fn slow_tasks_get_no_more_than_the_free_places_and_fast_ones_the_look_ahead_too() {
+        let ask = Ask { total: 40, room: 2, ..Ask::default() };
+        let limits = |fast: &[&str]| -> Vec<(Vec<String>, u32)> {
+            let fast = fast.iter().map(|name| Arc::from(*name)).collect();
+            let lanes = lanes(&ask, &two_tasks(), &fast, 0);
+            lanes.iter().map(|lane| (lane.tasks.iter().map(ToString::to_string).collect(), lane.limit)).collect()
+        };
+        assert_eq!(limits(&["a", "b"]), [(vec!["a".into(), "b".into()], 40)]);
+        assert_eq!(limits(&["a"]), [(vec!["a".into()], 40), (vec!["b".into()], 2)]);
+        assert_eq!(limits(&[]), [(vec!["a".into(), "b".into()], 2)]);
     }
 }

@@ -24,6 +24,7 @@ mod lanes;
 mod leader_loop;
 mod lifecycle;
 mod meta;
+mod pace;
 pub mod pod;
 mod reconcile;
 mod retry;

@@ -116,6 +116,7 @@ impl WorkLoop {
             self.forget(Vec::new(), 0).await;
         }
         self.flush_progress().await;
+        self.look_after_the_waiting(now);
         let want = self.want(now);
         let flight = self.gather().await;
         match want {
@@ -126,12 +127,29 @@ impl WorkLoop {
         }
     }
 
+    /// Counts what ended, and gives back what has waited too long for a place (P4: another pod may have one).
+    fn look_after_the_waiting(&mut self, now: Monotonic) {
+        let mut desk = lock(&self.core.desk);
+        if self.claiming.paces.are_due(now) {
+            let ends = desk.take_ends();
+            self.claiming.paces.note_ends(now, ends);
+        }
+        if let Some(oldest) = desk.waits_since()
+            && now.since(oldest) > self.core.config.lookahead_max_age
+        {
+            desk.give_back_waiting(Monotonic(now.0 - self.core.config.lookahead_max_age.0));
+        }
+    }
+
     fn rest(&self, now: Monotonic, poll_in: Millis) -> Millis {
         let until_deadline = match self.core.phase() {
             Phase::Draining { until } if !self.told_to_unwind => until.since(now),
             Phase::Running | Phase::Draining { .. } | Phase::Abandoning | Phase::Stopped => Millis::MAX,
         };
-        poll_in.min(self.next_reconcile.since(now)).min(until_deadline).max(Millis(1))
+        let oldest = lock(&self.core.desk).waits_since();
+        let until_aged =
+            oldest.map_or(Millis::MAX, |since| (since + self.core.config.lookahead_max_age).since(now) + Millis(1));
+        poll_in.min(self.next_reconcile.since(now)).min(until_deadline).min(until_aged).max(Millis(1))
     }
 
     /// What stopping asks for, if the pod stops.
@@ -167,9 +185,10 @@ impl WorkLoop {
     }
 
     async fn fly(&mut self, flight: Flight, call: Option<ClaimCall>) -> Next {
-        let asked = call.clone();
+        let (asked, sent) = (call.clone(), self.core.clock.monotonic());
         match self.cycle(flight, call).await {
             Some(reply) => {
+                self.claiming.paces.note_round_trip(self.core.clock.monotonic().since(sent));
                 if let Some(call) = asked {
                     self.take_claims(&call, reply);
                 }

@@ -52,10 +52,11 @@ class Bodies:
         self.slots: list[int] = []
 
     def deliver(self, jobs: list[Job], stops: list[tuple[int, StopReason]]) -> None:
-        if jobs:
+        while jobs:
             self.batches.append(len(jobs))
-        self.slots += [job.slot for job in jobs]
-        self.engine.report([self.run(job) for job in jobs])
+            self.slots += [job.slot for job in jobs]
+            # Each end may make room for steps that wait.
+            jobs = self.engine.report([self.run(job) for job in jobs])
 
     def run(self, job: Job) -> Report:
         if not self.engine.begin(job.slot):

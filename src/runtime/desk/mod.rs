@@ -1,14 +1,18 @@
 //! Keeps what this pod holds: claims, bodies, and outcomes on their way out. Calls nobody.
 //!
-//! A place on the desk is free when both are true: the body is over, and the claim has ended
-//! durably (stored, journaled, or lost). Everything here is plain data behind one short lock.
+//! A step leaves the desk when both are true: the body is over, and the claim has ended durably
+//! (stored, journaled, or lost). Everything here is plain data behind one short lock.
 
+mod aside;
 mod stops;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use aside::Aside;
+
+use crate::rules::demand::Executor;
 use crate::rules::state::State;
 use crate::rules::step::{Claim, ClaimId, StepId};
 use crate::rules::time::{Millis, Monotonic};
@@ -27,6 +31,8 @@ pub(crate) struct Outgoing {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
+    /// In the look-ahead: claimed, and kept here until a place is free.
+    Aside,
     /// Handed over, not yet begun.
     Waiting,
     Running,
@@ -57,8 +63,21 @@ pub(crate) struct Held {
     hold: Hold,
 }
 
-#[derive(Debug, Default)]
+/// How many bodies may be with the handler at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub(crate) all: u32,
+    pub(crate) by_executor: BTreeMap<Executor, u32>,
+}
+
+#[derive(Debug)]
 pub(crate) struct Desk {
+    places: Places,
+    /// Bodies with the handler, by where they run.
+    handed: BTreeMap<Executor, u32>,
+    aside: BTreeMap<Executor, VecDeque<Aside>>,
+    /// Bodies that are over, by task, since somebody asked.
+    ends: BTreeMap<Arc<str>, u32>,
     held: BTreeMap<Slot, Held>,
     slot_of: BTreeMap<Claim, Slot>,
     slot_of_step: BTreeMap<StepId, Slot>,
@@ -81,17 +100,46 @@ pub(crate) struct Batch {
 }
 
 impl Desk {
-    /// Takes claims in. A step whose earlier body still runs here goes straight back.
-    pub(crate) fn admit(&mut self, claims: Vec<Claimed>, tasks: &BTreeMap<Arc<str>, TaskInfo>) -> Vec<Job> {
-        let mut jobs = Vec::with_capacity(claims.len());
+    pub(crate) fn new(places: Places) -> Self {
+        Self {
+            places,
+            handed: BTreeMap::new(),
+            aside: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            held: BTreeMap::new(),
+            slot_of: BTreeMap::new(),
+            slot_of_step: BTreeMap::new(),
+            finishes: VecDeque::new(),
+            releases: VecDeque::new(),
+            progress: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            last_slot: 0,
+            closed: false,
+            reserved: 0,
+            expected: BTreeSet::new(),
+        }
+    }
+
+    /// Takes claims in, and gives those that a place is free for. A step whose earlier body still runs
+    /// here goes straight back.
+    pub(crate) fn admit(
+        &mut self,
+        claims: Vec<Claimed>,
+        tasks: &BTreeMap<Arc<str>, TaskInfo>,
+        now: Monotonic,
+    ) -> Vec<Job> {
         for claimed in claims {
             let task = tasks.get(&claimed.task).filter(|_| !self.slot_of_step.contains_key(&claimed.claim.step_id));
             match task {
-                Some(task) if !self.closed => jobs.push(self.seat(claimed, task.clone())),
+                Some(task) if !self.closed => {
+                    let (task, executor) = (task.clone(), task.executor);
+                    let job = self.seat(claimed, task);
+                    self.aside.entry(executor).or_default().push_back(Aside { since: now, job });
+                }
                 Some(_) | None => self.releases.push_back((None, claimed.claim)),
             }
         }
-        jobs
+        self.hand_out()
     }
 
     pub(crate) fn reserve(&mut self, claim_id: ClaimId, slots: u32) {
@@ -119,7 +167,7 @@ impl Desk {
             timeout: claimed.timeout,
             stop: None,
             deadline: None,
-            body: Body::Waiting,
+            body: Body::Aside,
             hold: Hold::Ours,
         };
         self.held.insert(slot, held);
@@ -157,6 +205,15 @@ impl Desk {
             return;
         }
         held.body = Body::Over;
+        let executor = held.task.executor;
+        if let Some(count) = self.ends.get_mut(&held.task.name) {
+            *count += 1;
+        } else {
+            self.ends.insert(held.task.name.clone(), 1);
+        }
+        if let Some(handed) = self.handed.get_mut(&executor) {
+            *handed = handed.saturating_sub(1);
+        }
         if held.hold == Hold::Ours {
             let closing = ending::close(held, ended, bench);
             self.close_claim(slot, closing);

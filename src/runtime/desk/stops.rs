@@ -34,6 +34,10 @@ impl Desk {
             return None;
         }
         held.stop = Some(reason);
+        if held.body == Body::Aside {
+            self.end_aside(slot, reason);
+            return None;
+        }
         Some((slot, reason))
     }
 
@@ -46,7 +50,8 @@ impl Desk {
     /// Lets no further body begin, and gives back those that have not. Returns whom to tell.
     pub(crate) fn close(&mut self) -> Vec<(Slot, StopReason)> {
         self.closed = true;
-        let waiting = self.slots_where(|held| held.body == Body::Waiting && held.hold == Hold::Ours);
+        let begins_not = |held: &Held| matches!(held.body, Body::Aside | Body::Waiting) && held.hold == Hold::Ours;
+        let waiting = self.slots_where(begins_not);
         let mut told = Vec::with_capacity(waiting.len());
         for slot in waiting {
             self.close_claim(slot, Closing::GiveBack);

@@ -13,10 +13,19 @@ impl Desk {
         let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
         let mut load = Load { in_flight: held.saturating_add(self.reserved), ..Load::default() };
         for held in self.held.values() {
-            *load.by_queue.entry(held.queue.to_string()).or_default() += 1;
+            if let Some(taken) = load.by_queue.get_mut(&*held.queue) {
+                *taken += 1;
+            } else {
+                load.by_queue.insert(held.queue.to_string(), 1);
+            }
             *load.by_executor.entry(held.task.executor).or_default() += 1;
         }
         load
+    }
+
+    /// Places that are taken: bodies that are not over, and outcomes not yet durable. Without the look-ahead.
+    pub(crate) fn taken(&self) -> u32 {
+        u32::try_from(self.held.len() - self.aside()).unwrap_or(u32::MAX).saturating_add(self.reserved)
     }
 
     /// Claims that the store should show as this pod's: held, or with an outcome on its way.
@@ -45,7 +54,7 @@ impl Desk {
     }
 
     pub(crate) fn bodies(&self) -> usize {
-        self.held.values().filter(|held| held.body != Body::Over).count()
+        self.held.values().filter(|held| matches!(held.body, Body::Waiting | Body::Running)).count()
     }
 
     /// How many places are taken by bodies that outlived their step.

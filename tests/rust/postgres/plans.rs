@@ -9,6 +9,8 @@ use super::{Schema, fresh, server};
 /// As fleet-q spells them, with literals for parameters.
 const CLAIM: &str = include_str!("../../../src/store/postgres/sql/claim.sql");
 const CLAIM_IN_QUEUES: &str = include_str!("../../../src/store/postgres/sql/claim_in_queues.sql");
+const FINISH: &str = include_str!("../../../src/store/postgres/sql/finish.sql");
+const RELEASE: &str = include_str!("../../../src/store/postgres/sql/release.sql");
 const MINE: &str = include_str!("../../../src/store/postgres/sql/mine.sql");
 const RECOVER: &str = include_str!("../../../src/store/postgres/sql/recover.sql");
 const PRUNE: &str = include_str!("../../../src/store/postgres/sql/prune.sql");
@@ -28,10 +30,15 @@ struct Place {
     client: Client,
 }
 
+/// What the end of one step may read and write: it is found twice by its key, locked, and entered in four indexes.
+const BUFFERS_OF_AN_END: i64 = 40;
+
 /// What a statement cost.
 #[derive(Debug)]
 struct Cost {
     buffers: i64,
+    /// Rows that some part of the plan read, or put together, and threw away.
+    vain: i64,
     plan: String,
 }
 
@@ -106,7 +113,37 @@ impl Place {
         self.client.batch_execute("rollback").await.unwrap();
         let plan = &explained[0]["Plan"];
         let buffers = ["Shared Hit Blocks", "Shared Read Blocks"].map(|name| plan[name].as_i64().unwrap());
-        Cost { buffers: buffers.iter().sum(), plan: plan.to_string() }
+        Cost { buffers: buffers.iter().sum(), vain: vain(plan), plan: plan.to_string() }
+    }
+
+    /// A call that ends `count` claimed steps.
+    async fn end(&self, statement: &str, count: i64) -> Cost {
+        let said = |what: &str| {
+            format!(
+                "(select array_agg({what} order by step_id) from (select * from {}.step_tracker where status = 'claimed' limit {count}) as held)",
+                self.schema.name
+            )
+        };
+        let rows =
+            self.client.simple_query(&format!("select {}, {}", said("step_id"), said("claim_id"))).await.unwrap();
+        let SimpleQueryMessage::Row(row) = &rows[1] else { panic!("{rows:?}") };
+        let uuids = |at| format!("cast('{}' as uuid[])", row.get(at).unwrap());
+        let (step_ids, claim_ids) = (uuids(0), uuids(1));
+        let all = |what: &str| format!("array_fill({what}, array[{count}])");
+        let values = [
+            ("step_ids", step_ids),
+            ("claim_ids", claim_ids),
+            ("kinds", all("cast('complete' as text)")),
+            ("results", all("cast(null as bytea)")),
+            ("content_types", all("cast(null as text)")),
+            ("errors", all("cast(null as text)")),
+            ("delays", all("cast(null as bigint)")),
+            ("max_crashes", all("3")),
+            ("errors_kept", "20".into()),
+            ("now", NOW.to_string()),
+        ];
+        let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.cost(statement, &values).await
     }
 
     /// A claim of [`LIMIT`] by a pod that knows `since` as the floor of priority 0.
@@ -155,6 +192,14 @@ fn spelled(statement: &str, schema: &str, values: &[(&str, &str)]) -> String {
         text = text.replace(&format!(":{name}"), value);
     }
     text
+}
+
+/// Sums the rows that this node and those below it removed, by its executions.
+fn vain(node: &Value) -> i64 {
+    let of = |name: &str| node[name].as_i64().unwrap_or(0);
+    let removed: i64 = ["Rows Removed by Filter", "Rows Removed by Join Filter"].map(of).iter().sum();
+    let below = node["Plans"].as_array().into_iter().flatten().map(vain).sum::<i64>();
+    removed * of("Actual Loops").max(1) + below
 }
 
 /// Within a fifth of what an empty table costs; an index grows by a level now and then, one buffer a descent.
@@ -210,6 +255,20 @@ async fn quiet_queue_is_not_looked_for_in_the_backlog_of_the_others() {
     let quiet = place.claim_in("quiet", 0).await;
     assert!(quiet.buffers < 60, "{} buffers: {}", quiet.buffers, quiet.plan);
     assert!(quiet.plan.contains("step_due_in_queue"), "{}", quiet.plan);
+}
+
+#[tokio::test]
+async fn ending_a_step_costs_the_same_however_many_are_claimed_and_end_with_it() {
+    let Some(place) = Place::new("ends").await else { return };
+    // Nobody has counted since they were claimed.
+    place.steps(4000, "claimed", "default", NOW).await;
+    for statement in [FINISH, RELEASE] {
+        let (few, many) = (place.end(statement, 20).await, place.end(statement, 1000).await);
+        assert!(few.buffers <= 20 * BUFFERS_OF_AN_END, "{} buffers: {}", few.buffers, few.plan);
+        assert!(many.buffers <= 1000 * BUFFERS_OF_AN_END, "{} buffers: {}", many.buffers, many.plan);
+        // A table this small may be read as a whole; what must not be is each claimed row for each that ends.
+        assert!(many.vain <= 10_000, "{} rows were looked at in vain: {}", many.vain, many.plan);
+    }
 }
 
 #[tokio::test]

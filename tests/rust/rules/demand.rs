@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fleet_q::rules::demand::{Ask, Executor, Limits, Load, OTHERS, Pace, capacity, demand};
+use fleet_q::rules::demand::{
+    AHEAD_MAX, Ahead, Ask, Executor, Limits, Load, OTHERS, Pace, capacity, demand, look_ahead,
+};
 use proptest::prelude::*;
 
 fn limits(max_parallelism: u32, capacity_threshold: f64, queue_caps: &[(&str, u32)]) -> Limits {
@@ -67,21 +69,21 @@ fn capacity_is_what_the_decimal_share_says_not_what_the_double_does() {
 #[test]
 fn a_pod_asks_for_its_free_slots() {
     let limits = limits(10, 0.8, &[]);
-    let total = |in_flight| demand(&limits, &load(in_flight, &[]), Pace::default()).total;
+    let total = |in_flight| demand(&limits, &load(in_flight, &[]), &Ahead::default()).total;
     assert_eq!([0, 3, 8, 9, 500].map(total), [8, 5, 0, 0, 0]);
 }
 
 #[test]
 fn a_queue_asks_for_what_its_cap_leaves() {
     let ask =
-        demand(&limits(10, 1.0, &[("llm", 4), ("mail", 20), ("shut", 0)]), &load(3, &[("llm", 3)]), Pace::default());
+        demand(&limits(10, 1.0, &[("llm", 4), ("mail", 20), ("shut", 0)]), &load(3, &[("llm", 3)]), &Ahead::default());
     assert_eq!((ask.total, by_queue(&ask)), (7, vec![("llm", 1), ("mail", 7), ("shut", 0)]));
 }
 
 #[test]
 fn queues_not_named_share_the_cap_of_the_others() {
     let limits = limits(10, 1.0, &[("llm", 4), (OTHERS, 5)]);
-    let ask = demand(&limits, &load(6, &[("llm", 2), ("a", 1), ("b", 3)]), Pace::default());
+    let ask = demand(&limits, &load(6, &[("llm", 2), ("a", 1), ("b", 3)]), &Ahead::default());
     assert_eq!(by_queue(&ask), [(OTHERS, 1), ("llm", 2)]);
 }
 
@@ -90,28 +92,61 @@ fn a_lagging_loop_gets_no_more_coroutines_but_threads_go_on() {
     let mut limits = limits(10, 1.0, &[]);
     limits.executor_caps = BTreeMap::from([(Executor::Loop, 9), (Executor::Thread, 4)]);
     let lagging = Load { loop_lagging: true, by_executor: BTreeMap::from([(Executor::Thread, 1)]), ..load(1, &[]) };
-    let ask = demand(&limits, &lagging, Pace::default());
+    let ask = demand(&limits, &lagging, &Ahead::default());
     assert_eq!((ask.total, ask.by_executor), (9, BTreeMap::from([(Executor::Loop, 0), (Executor::Thread, 3)])));
 }
 
 #[test]
 fn a_lagging_loop_is_named_even_where_it_has_no_cap() {
     let lagging = Load { loop_lagging: true, ..Load::default() };
-    let ask = demand(&limits(10, 1.0, &[]), &lagging, Pace::default());
+    let ask = demand(&limits(10, 1.0, &[]), &lagging, &Ahead::default());
     assert_eq!(ask.by_executor, BTreeMap::from([(Executor::Loop, 0)]));
+}
+
+#[test]
+fn what_is_ahead_is_what_ends_in_three_round_trips_and_nothing_of_slow_tasks() {
+    let ahead = |rate, round_trip| look_ahead(Pace { steps_per_second: rate, claim_round_trip_s: round_trip });
+    assert_eq!([ahead(20_000.0, 0.004), ahead(100.0, 0.004), ahead(2.0, 0.1), ahead(0.0, 5.0)], [240, 1, 0, 0]);
+    assert_eq!([ahead(1e12, 10.0), ahead(f64::INFINITY, 1.0), ahead(f64::NAN, 1.0)], [AHEAD_MAX, AHEAD_MAX, 0]);
+}
+
+#[test]
+fn a_full_pod_asks_for_its_look_ahead_until_that_is_full_too() {
+    let ahead = Ahead { by_executor: BTreeMap::from([(Executor::Loop, 30)]) };
+    let asked = |in_flight| demand(&limits(10, 0.8, &[]), &load(in_flight, &[]), &ahead);
+    assert_eq!([0, 8, 20, 38, 90].map(|held| asked(held).total), [38, 30, 18, 0, 0]);
+    assert_eq!([0, 8, 20].map(|held| asked(held).room), [8, 0, 0]);
+}
+
+#[test]
+fn an_executor_is_bounded_by_its_places_and_its_own_look_ahead() {
+    let mut limits = limits(10, 1.0, &[]);
+    limits.executor_caps = BTreeMap::from([(Executor::Thread, 4)]);
+    let ahead = Ahead { by_executor: BTreeMap::from([(Executor::Loop, 50), (Executor::Thread, 6)]) };
+    let load = Load { by_executor: BTreeMap::from([(Executor::Thread, 7)]), ..load(9, &[]) };
+    let ask = demand(&limits, &load, &ahead);
+    assert_eq!((ask.total, ask.room), (57, 1));
+    assert_eq!((ask.by_executor[&Executor::Thread], ask.by_executor_ahead[&Executor::Thread]), (0, 3));
+}
+
+#[test]
+fn a_lagging_loop_gets_no_look_ahead_either() {
+    let ahead = Ahead { by_executor: BTreeMap::from([(Executor::Loop, 50)]) };
+    let ask = demand(&limits(10, 1.0, &[]), &Load { loop_lagging: true, ..Load::default() }, &ahead);
+    assert_eq!((ask.total, ask.by_executor_ahead), (10, BTreeMap::from([(Executor::Loop, 0)])));
 }
 
 proptest! {
     #[test]
     fn demand_never_exceeds_capacity(limits in any_limits(), load in any_load()) {
-        let ask = demand(&limits, &load, Pace::default());
+        let ask = demand(&limits, &load, &Ahead::default());
         prop_assert!(ask.total + load.in_flight <= capacity(&limits).max(load.in_flight));
         prop_assert!(capacity(&limits) <= limits.max_parallelism);
     }
 
     #[test]
     fn every_cap_holds(limits in any_limits(), load in any_load()) {
-        let ask = demand(&limits, &load, Pace::default());
+        let ask = demand(&limits, &load, &Ahead::default());
         for (queue, asked) in &ask.by_queue {
             let named = |name: &String| limits.queue_caps.contains_key(name);
             let mine = |name: &String| if queue == OTHERS { !named(name) } else { name == queue };
@@ -129,7 +164,7 @@ proptest! {
 
     #[test]
     fn every_cap_is_answered(limits in any_limits(), load in any_load()) {
-        let ask = demand(&limits, &load, Pace::default());
+        let ask = demand(&limits, &load, &Ahead::default());
         prop_assert!(ask.by_queue.keys().eq(limits.queue_caps.keys()));
         prop_assert!(limits.executor_caps.keys().all(|executor| ask.by_executor.contains_key(executor)));
     }

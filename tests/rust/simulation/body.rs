@@ -1,7 +1,7 @@
 //! What runs the simulated bodies: they take virtual time, and return, fail, snooze or hang.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use fleet_q::rules::backoff::{Backoff, Jitter};
@@ -22,6 +22,7 @@ pub type Runs = Arc<Mutex<BTreeMap<StepId, u32>>>;
 pub struct Bodies {
     pub draws: Arc<Seeded>,
     pub runs: Runs,
+    itself: Weak<Self>,
     gate: OnceLock<Arc<dyn Gate>>,
     running: Mutex<BTreeMap<Slot, AbortHandle>>,
     /// Set by a `killer`: the process is to die at once.
@@ -33,13 +34,27 @@ pub const STUCK_MS: u64 = 60_000;
 
 impl Bodies {
     pub fn new(draws: Arc<Seeded>, runs: Runs) -> Arc<Self> {
-        Arc::new(Self { draws, runs, gate: OnceLock::new(), running: Mutex::default(), dying: Arc::default() })
+        Arc::new_cyclic(|itself| Self {
+            draws,
+            runs,
+            itself: itself.clone(),
+            gate: OnceLock::new(),
+            running: Mutex::default(),
+            dying: Arc::default(),
+        })
     }
 
     /// The process is killed: nothing more is reported.
     pub fn kill(&self) {
         for (_, body) in std::mem::take(&mut *self.running.lock().expect("no body panics")) {
             body.abort();
+        }
+    }
+
+    /// Tells how a body ended, and begins those whose turn has come by that.
+    fn report(&self, gate: &dyn Gate, slot: Slot, ended: Ended) {
+        for job in gate.report(vec![Report::Ended(slot, ended)]) {
+            self.begin(&job);
         }
     }
 
@@ -53,11 +68,12 @@ impl Bodies {
         };
         let dying = (&*job.task == "killer").then(|| self.dying.clone());
         let runs = self.runs.clone();
+        let bodies = self.itself.upgrade().expect("whoever begins a body lives");
         let (slot, step_id) = (job.slot, job.claim.step_id);
         let stubborn = &*job.task == "stuck";
         let body = tokio::spawn(async move {
             if !gate.begin(slot) {
-                gate.report(vec![Report::Ended(slot, Ended::Stopped)]);
+                bodies.report(&*gate, slot, Ended::Stopped);
                 return;
             }
             *runs.lock().expect("no body panics").entry(step_id).or_default() += 1;
@@ -65,7 +81,7 @@ impl Bodies {
                 dying.notify_one();
             }
             tokio::time::sleep(Duration::from_millis(takes)).await;
-            gate.report(vec![Report::Ended(slot, end(dice))]);
+            bodies.report(&*gate, slot, end(dice));
         });
         if !stubborn {
             self.running.lock().expect("no body panics").insert(slot, body.abort_handle());
@@ -114,7 +130,7 @@ impl Handler for Bodies {
             // A body that cannot be stopped is not among these; it reports when it returns.
             if let Some(body) = self.running.lock().expect("no body panics").remove(&slot) {
                 body.abort();
-                gate.report(vec![Report::Ended(slot, Ended::Stopped)]);
+                self.report(&**gate, slot, Ended::Stopped);
             }
         }
     }

@@ -80,9 +80,10 @@ where status = 'scheduled' and crash_count > 0;
 create index step_scheduled on /*schema*/step_tracker (available_ts, queue)
 where status = 'scheduled';
 
--- Who holds what since when: recovery reads by name, a pod's own look by time.
+-- Who holds what since when: recovery reads by name, a pod's own look by time. Whoever means it says `queue <> ''`,
+-- which always holds: a finish must not be led here, for as long as nobody has counted, few steps seem to be claimed.
 create index step_claimed on /*schema*/step_tracker (claimed_by, claimed_ts)
-where status = 'claimed';
+where status = 'claimed' and queue <> '';
 
 -- What each beat asks for.
 create index step_cancel_requested on /*schema*/step_tracker (claimed_by)

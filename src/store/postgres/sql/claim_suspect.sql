@@ -60,6 +60,7 @@ chosen as materialized (
       from /*schema*/step_tracker
       where status = 'claimed'
         and claimed_by = :pod
+        and queue <> ''  -- names the index
         and claimed_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
         and claim_id = :claim_id
     )))

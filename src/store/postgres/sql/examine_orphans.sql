@@ -5,4 +5,5 @@ select
 from /*schema*/step_tracker
 left join /*schema*/pod_health on pod_health.pod_id = step_tracker.claimed_by
 where step_tracker.status = 'claimed'
+  and step_tracker.queue <> ''  -- names the index
   and not coalesce(pod_health.kind = 'pod' and pod_health.status <> 'down', false);

@@ -5,7 +5,8 @@ with said as materialized (
     as said (step_id, claim_id, kind, result, content_type, error, delay_ms, max_crashes)
 ),
 held as materialized (
-  select step_tracker.step_id
+  select step_tracker.step_id, said.claim_id, said.kind, said.result, said.content_type, said.error, said.delay_ms,
+    said.max_crashes
   from /*schema*/step_tracker
   join said on said.step_id = step_tracker.step_id
     and said.claim_id = step_tracker.claim_id
@@ -42,9 +43,8 @@ set status = case
         then coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
     end,
     last_update_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
-from said, held
-where held.step_id = step_tracker.step_id
-  and said.step_id = step_tracker.step_id
+from held as said
+where said.step_id = step_tracker.step_id
   and step_tracker.claim_id = said.claim_id  -- fence
   and step_tracker.status = 'claimed'  -- fence
 returning step_tracker.step_id;

@@ -118,6 +118,7 @@ placed as (
       from /*schema*/step_tracker
       where step_tracker.status = 'claimed'
         and step_tracker.claimed_by = :pod
+        and step_tracker.queue <> ''  -- names the index
         and step_tracker.claimed_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
         and step_tracker.claim_id = :claim_id
     ) as handed

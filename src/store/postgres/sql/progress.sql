@@ -4,7 +4,7 @@ with said as materialized (
   from unnest(:step_ids, :claim_ids, :reports) as said (step_id, claim_id, progress)
 ),
 held as materialized (
-  select step_tracker.step_id
+  select step_tracker.step_id, said.claim_id, said.progress
   from /*schema*/step_tracker
   join said on said.step_id = step_tracker.step_id
     and said.claim_id = step_tracker.claim_id
@@ -15,8 +15,7 @@ held as materialized (
 update /*schema*/step_tracker
 set progress = said.progress,
     last_update_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
-from said, held
-where held.step_id = step_tracker.step_id
-  and said.step_id = step_tracker.step_id
+from held as said
+where said.step_id = step_tracker.step_id
   and step_tracker.claim_id = said.claim_id  -- fence
   and step_tracker.status = 'claimed'  -- fence;

@@ -7,6 +7,7 @@ where kind = 'pod'
     select 1
     from /*schema*/step_tracker
     where step_tracker.status = 'claimed'
+      and step_tracker.queue <> ''  -- names the index
       and step_tracker.claimed_by = pod_health.pod_id
   )
 returning pod_id;

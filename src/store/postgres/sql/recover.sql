@@ -21,12 +21,14 @@ orphan as materialized (
     select step_id, claim_id, claimed_by
     from /*schema*/step_tracker
     where status = 'claimed'
+      and queue <> ''  -- names the index
       and claimed_by > gap.after
       and claimed_by < gap.before
     union all
     select step_id, claim_id, claimed_by
     from /*schema*/step_tracker
     where status = 'claimed'
+      and queue <> ''  -- names the index
       and claimed_by > gap.after
       and gap.before is null
   ) as claimed
@@ -34,6 +36,7 @@ orphan as materialized (
   select step_id, claim_id, claimed_by
   from /*schema*/step_tracker
   where status = 'claimed'
+    and queue <> ''  -- names the index
     and (claimed_by is null or claimed_by = '')
 ),
 taken as materialized (

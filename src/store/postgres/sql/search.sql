@@ -8,6 +8,7 @@ where (cast(:before as uuid) is null or step_id < :before)
   and (cast(:queue as text) is null or queue = :queue)
   and (cast(:task as text) is null or task = :task)
   and (cast(:states as text[]) is null or status = any(:states))
+  and queue <> ''  -- names the indexes
   and (not :pending_only or last_update_ts = created_ts or last_update_ts <> created_ts)  -- names the indexes
   and (cast(:tag as text) is null or tags ? :tag and tags <> '[]')
 order by step_id desc

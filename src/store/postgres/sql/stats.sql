@@ -9,7 +9,7 @@ group by queue
 union all
 select queue, 'scheduled', count(*) from /*schema*/step_tracker where status = 'scheduled' group by queue
 union all
-select queue, 'claimed', count(*) from /*schema*/step_tracker where status = 'claimed' group by queue
+select queue, 'claimed', count(*) from /*schema*/step_tracker where status = 'claimed' and queue <> '' group by queue
 union all
 select queue, 'blocked', count(*) from /*schema*/step_tracker where status = 'blocked' group by queue
 union all
