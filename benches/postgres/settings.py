@@ -1,0 +1,35 @@
+"""How much, how often and where; from the environment. Reads nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["CACHE", "IDLE_S", "MILLION", "ONLY", "PAGE", "PART", "QUICK", "REPEATS", "RESUME", "SCRATCH", "WHEEL"]
+
+ROOT = Path(__file__).parents[2]
+
+
+def _flag(name: str) -> bool:
+    return os.environ.get(name, "") not in {"", "0"}
+
+
+QUICK = _flag("BENCH_QUICK")
+REPEATS = int(os.environ.get("BENCH_REPEATS", "1" if QUICK else "5"))
+PART = 15 if QUICK else 1
+"""By how much a quick run divides what is enqueued and drained."""
+
+IDLE_S = 4.0 if QUICK else 20.0
+MILLION = 20_000 if QUICK else 1_000_000
+"""After so many steps memory is looked at once more."""
+
+ONLY = frozenset(os.environ.get("BENCH_ONLY", "").replace(",", " ").split())
+"""Names of scenes, or of their groups; empty: all of them."""
+
+RESUME = _flag("BENCH_RESUME")
+CACHE = Path(os.environ.get("BENCH_CACHE", Path.home() / ".cache" / "fleet-q" / "bench"))
+WHEEL = Path(os.environ.get("BENCH_WHEEL") or next((CACHE / "dist").glob("*.whl"), CACHE / "dist"))
+SCRATCH = Path(os.environ.get("BENCH_FOLDER_ROOT", "/var/tmp"))  # noqa: S108 - a folder of its own is made in it
+"""On the disk that is measured, and open to the account of the server: a home often is not."""
+
+PAGE = Path(os.environ.get("BENCH_PAGE_POSTGRES", ROOT / "docs" / "benchmarks" / "postgres.md"))
