@@ -57,8 +57,7 @@ async def latency(n: int) -> None:
 
 async def inside(n: int) -> None:
     """As `latency`, from within the pod that runs the steps."""
-    from fleet_q_app import fq
-    from fleet_q_app import own
+    from fleet_q_app import fq, own
 
     async with fq:
         await asyncio.sleep(0.5)

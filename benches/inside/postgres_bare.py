@@ -76,7 +76,7 @@ async def work(*, in_tasks: bool) -> None:
     connection, listener, woken = await asyncpg.connect(URL), await asyncpg.connect(URL), asyncio.Event()
     await listener.add_listener("due", lambda *_: woken.set())
     cycle = await connection.prepare(CYCLE)
-    jobs, done = await cycle.fetch([]), []
+    jobs, done = await cycle.fetch([]), list[int]()
     while True:
         if not jobs and not done:
             with contextlib.suppress(asyncio.TimeoutError):

@@ -9,6 +9,7 @@ where the page goes.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,17 +20,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import machine
-from processes import BenchError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from throw_away import wheel
 
+import machine
 from postgres import page, plots, settings
 from postgres.plan import Part, parts
 from postgres.results import Results
 from postgres.scenes import Scenes
 from postgres.server import SETTINGS, Server
+from processes import BenchError
+from throw_away import wheel
 
 KEPT = settings.CACHE / ("postgres-quick.json" if settings.QUICK else "postgres.json")
 
@@ -45,13 +46,21 @@ def main() -> int:
         with _server() as (server, folder):
             results.facts |= _facts(server)
             _measure(results, parts(Scenes(server, folder), results))
-    text = page.written(results, quick=settings.QUICK)
-    if not settings.QUICK and not settings.ONLY:
+    _tell(results)
+    return 1 if any("fleet-q" in what for what in results.missing) else 0
+
+
+def _tell(results: Results) -> None:
+    """Print the page; keep it, its plots and what the next change is compared with, if the run was whole."""
+    figures = settings.PAGE.with_suffix(".json")
+    before = page.read_kept(figures)
+    text = page.written(results, before, command=settings.COMMAND, quick=settings.QUICK, long=settings.LONG)
+    if settings.IS_WHOLE:
         settings.PAGE.parent.mkdir(parents=True, exist_ok=True)
         settings.PAGE.write_text(text, encoding="utf-8")
+        figures.write_text(json.dumps(page.kept(results), indent=1) + "\n", encoding="utf-8")
         plots.draw(results, settings.PAGE.parent)
     print(text)
-    return 1 if any("fleet-q" in what for what in results.missing) else 0
 
 
 def _measure(results: Results, planned: list[Part]) -> None:

@@ -6,9 +6,8 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from venvs import python_of, python_with, versions_of
-
 from postgres import settings
+from venvs import python_of, python_with, versions_of
 
 __all__ = ["BARE", "Contender", "Sizes", "bare", "bare_awaiting", "fleet_q", "gylo", "in_executor", "pgqueuer"]
 
@@ -94,7 +93,7 @@ def bare_awaiting() -> Contender:
 
 
 def pgqueuer() -> Contender:
-    """pgqueuer. Raises NotInstalled."""
+    """Pgqueuer. Raises NotInstalled."""
     python = python_of(settings.CACHE / "venvs", "pgqueuer[asyncpg]", "uvloop")
     return Contender(
         name="pgqueuer",
@@ -109,7 +108,7 @@ def pgqueuer() -> Contender:
 
 
 def gylo() -> Contender:
-    """gylo. Raises NotInstalled."""
+    """Gylo. Raises NotInstalled."""
     python = python_of(settings.CACHE / "venvs", "gylo", "psycopg[binary]", "asyncpg")
     return Contender(
         name="gylo",

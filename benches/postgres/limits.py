@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import Run
-
 from postgres.contenders import bare
 from postgres.scenes import Sample, Scenes, folder_in
 from postgres.server import Database
+from processes import Run
 
 __all__ = ["Limits"]
 
@@ -33,7 +32,8 @@ class Limits:
         with self._table() as (_, database), tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
             script.write(INSERT)
             script.flush()
-            return {"rate": database.server.pgbench(database.name, Path(script.name), clients, self.seconds)}
+            rate = database.server.pgbench(database.name, Path(script.name), clients, self.seconds)
+            return {"rate": rate, "ms": 1000 * clients / rate}
 
     def rows(self, way: str, count: int) -> Sample:
         """Store so many rows with psycopg: `one`, `unnest` or `copy`."""

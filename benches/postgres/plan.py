@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from venvs import NotInstalled
-
 from postgres import settings
 from postgres.contenders import Contender, bare, bare_awaiting, fleet_q, gylo, in_executor, pgqueuer
 from postgres.limits import Limits
 from postgres.results import Results
 from postgres.scenes import Sample, Scenes
+from venvs import NotInstalled
 
 __all__ = ["PEERS", "Part", "parts"]
 
@@ -36,9 +35,8 @@ class Part(NamedTuple):
 def parts(scenes: Scenes, results: Results) -> list[Part]:
     """Give all parts, those of one scene side by side; a peer that cannot be had is told to the results."""
     everybody = [bare(), bare_awaiting(), *_peers(results), fleet_q()]
-    for one in everybody:
-        results.versions += one.versions
-        results.how[one.name] = one.how
+    results.versions = [version for one in everybody for version in one.versions]
+    results.how = {one.name: one.how for one in everybody}
     planned = list(_planned(scenes, everybody))
     only = settings.ONLY
     return [part for part in planned if not only or {part.scene, part.scene.partition(" ")[0]} & only]
@@ -78,4 +76,4 @@ def _planned(scenes: Scenes, everybody: Sequence[Contender]) -> Iterator[Part]:
         own = in_executor(ours, run, size)
         yield Part(f"bodies {run}", "executor", partial(limits.executor, run, size, SUBMITS))
         yield Part(f"bodies {run}", ours.name, partial(scenes.drain, own, 1, own.sizes.drain))
-    yield Part("million", ours.name, partial(scenes.drain, ours, 1, settings.MILLION), 1)
+    yield Part("long", ours.name, partial(scenes.drain, ours, 1, settings.LONG), 1)

@@ -35,6 +35,9 @@ class Results:
         """Give what a run left."""
         found, kept = cls(), json.loads(file.read_text())
         found.facts |= kept["facts"]
+        found.how |= kept["how"]
+        found.versions += kept["versions"]
+        found.missing |= kept["missing"]
         for scene, by_name in kept["samples"].items():
             found.samples[scene].update(by_name)
         for scene, by_name in kept["latencies"].items():
@@ -43,7 +46,8 @@ class Results:
 
     def write(self, file: Path) -> None:
         """Keep it."""
-        kept = {"facts": self.facts, "samples": self.samples, "latencies": self.latencies}
+        told = {"facts": self.facts, "how": self.how, "versions": self.versions, "missing": self.missing}
+        kept = {**told, "samples": self.samples, "latencies": self.latencies}
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(kept))
 

@@ -10,10 +10,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import Run
-
 from postgres.contenders import Contender
 from postgres.server import Database, Server
+from processes import Run
 
 __all__ = ["Sample", "Scenes", "folder_in"]
 

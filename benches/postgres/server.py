@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import psycopg
+
 import servers
 from debian_parts import Brought
 

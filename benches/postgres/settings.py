@@ -5,7 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["CACHE", "IDLE_S", "MILLION", "ONLY", "PAGE", "PART", "QUICK", "REPEATS", "RESUME", "SCRATCH", "WHEEL"]
+__all__ = [
+    "CACHE",
+    "COMMAND",
+    "IDLE_S",
+    "IS_WHOLE",
+    "LONG",
+    "ONLY",
+    "PAGE",
+    "PART",
+    "QUICK",
+    "REPEATS",
+    "RESUME",
+    "SCRATCH",
+    "WHEEL",
+]
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,8 +34,8 @@ PART = 15 if QUICK else 1
 """By how much a quick run divides what is enqueued and drained."""
 
 IDLE_S = 4.0 if QUICK else 20.0
-MILLION = 20_000 if QUICK else 1_000_000
-"""After so many steps memory is looked at once more."""
+LONG = 20_000 if QUICK else int(os.environ.get("BENCH_LONG", "1000000"))
+"""After so many steps of one drain memory is looked at once more."""
 
 ONLY = frozenset(os.environ.get("BENCH_ONLY", "").replace(",", " ").split())
 """Names of scenes, or of their groups; empty: all of them."""
@@ -33,3 +47,8 @@ SCRATCH = Path(os.environ.get("BENCH_FOLDER_ROOT", "/var/tmp"))  # noqa: S108 - 
 """On the disk that is measured, and open to the account of the server: a home often is not."""
 
 PAGE = Path(os.environ.get("BENCH_PAGE_POSTGRES", ROOT / "docs" / "benchmarks" / "postgres.md"))
+"""Beside it lie its plots, and the figures that the page of the next change is compared with."""
+
+IS_WHOLE = not QUICK and not ONLY
+SAID = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name in {"BENCH_REPEATS", "BENCH_LONG"}]
+COMMAND = " ".join([*(["BENCH_QUICK=1"] if QUICK else []), *SAID, "make bench STORE=postgres"])
