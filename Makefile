@@ -92,7 +92,7 @@ test-versions: $(VENV)/.installed ## Test the wheel on Python 3.10 to 3.13, with
 
 # Optimised for long, so once; in an environment of its own, for it must not replace what the tests run.
 # BENCH_WHEEL=path measures a wheel that is there already, on Postgres.
-BENCH_POSTGRES = cd benches && PYTHONPATH=$(CURDIR)/scripts BENCH_CACHE=$(BENCH) $(BENCH)/venv-postgres/bin/python
+BENCH_POSTGRES = cd benches && $(if $(BENCH_WHEEL),BENCH_WHEEL=$(abspath $(BENCH_WHEEL))) PYTHONPATH=$(CURDIR)/scripts BENCH_CACHE=$(BENCH) $(BENCH)/venv-postgres/bin/python
 BENCH_BUILT := $(if $(BENCH_WHEEL),,$(BENCH)/.installed)
 .PHONY: bench bench-sqlite bench-postgres bench-profile
 bench: $(addprefix bench-,$(or $(STORE),sqlite postgres)) ## Measure beside peers and a bare loop; STORE=sqlite (6 min) or postgres (half an hour); BENCH_QUICK=1 (1 and 3 min)

@@ -98,6 +98,10 @@ class Run:
         """Give the resident memory of the workers, each on average."""
         return sum(trees.rss_mib(worker.pid) for worker in self._workers) / len(self._workers)
 
+    def pids(self) -> list[int]:
+        """Name the workers."""
+        return [worker.pid for worker in self._workers]
+
     def cpu_s(self) -> float:
         """Give the processor time that the workers used up to now, all together."""
         return sum(trees.cpu_s(worker.pid) for worker in self._workers)

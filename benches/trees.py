@@ -7,28 +7,29 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["cpu_s", "rss_mib"]
+__all__ = ["cpu_s", "rss_mib", "tree"]
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def rss_mib(pid: int) -> float:
     """Give the resident memory of a process and its descendants; what they share counts for each."""
-    sizes = (re.search(r"^VmRSS:\s+(\d+) kB", _read(one, "status"), re.MULTILINE) for one in _tree(pid))
+    sizes = (re.search(r"^VmRSS:\s+(\d+) kB", _read(one, "status"), re.MULTILINE) for one in tree(pid))
     return sum(int(found[1]) for found in sizes if found) / 1024
 
 
 def cpu_s(pid: int) -> float:
     """Give the processor time that a process, its descendants and its ended children have used."""
-    return sum(_cpu_ticks(one) for one in _tree(pid)) / TICKS_A_SECOND
+    return sum(_cpu_ticks(one) for one in tree(pid)) / TICKS_A_SECOND
 
 
-def _tree(pid: int) -> Iterable[int]:
+def tree(pid: int) -> Iterable[int]:
+    """Name a process and its descendants."""
     yield pid
     # Any thread may have started one.
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in _read(pid, children.relative_to(f"/proc/{pid}")).split():
-            yield from _tree(int(child))
+            yield from tree(int(child))
 
 
 def _cpu_ticks(pid: int) -> int:

@@ -14,11 +14,7 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -28,9 +24,8 @@ from postgres import page, plots, settings
 from postgres.plan import Part, parts
 from postgres.results import Results
 from postgres.scenes import Scenes
-from postgres.server import SETTINGS, Server
+from postgres.server import SETTINGS, Server, measured_server
 from processes import BenchError
-from throw_away import wheel
 
 KEPT = settings.CACHE / ("postgres-quick.json" if settings.QUICK else "postgres.json")
 
@@ -43,7 +38,7 @@ def main() -> int:
         results = Results.read(KEPT)
     else:
         results = Results.read(KEPT) if settings.RESUME and KEPT.exists() else Results()
-        with _server() as (server, folder):
+        with measured_server(settings.SCRATCH) as (server, folder):
             results.facts |= _facts(server)
             _measure(results, parts(Scenes(server, folder), results))
     _tell(results)
@@ -102,19 +97,6 @@ def _facts(server: Server) -> dict[str, str]:
     durable = "fsync, full_page_writes and synchronous_commit on"
     set_so = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
     return {**facts, "Postgres": server.version(), "settings": f"{set_so}; else as initdb leaves it: {durable}"}
-
-
-@contextmanager
-def _server() -> Iterator[tuple[Server, Path]]:
-    with tempfile.TemporaryDirectory(prefix="fleet-q-bench-", dir=settings.SCRATCH) as name:
-        folder = Path(name)
-        folder.chmod(0o711)
-        server = Server(wheel(), folder / "server")
-        try:
-            server.start()
-            yield server, folder
-        finally:
-            server.close()
 
 
 if __name__ == "__main__":

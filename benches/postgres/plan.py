@@ -53,12 +53,12 @@ def _peers(results: Results) -> Iterator[Contender]:
 def _planned(scenes: Scenes, everybody: Sequence[Contender]) -> Iterator[Part]:
     limits = Limits(scenes, PGBENCH_S)
     loops, queues, ours = everybody[0], [everybody[0], *everybody[2:]], everybody[-1]
-    for clients in (1, 32):
-        yield Part("enqueue one", f"pgbench {clients}", partial(limits.pgbench, clients))
+    yield Part("enqueue one", "pgbench 1", partial(limits.pgbench, 1))
     yield Part("enqueue one", "psycopg", partial(limits.rows, "one", loops.sizes.one))
     for one in queues:
         yield Part("enqueue one", one.name, partial(scenes.enqueue, one, "one", one.sizes.one))
     yield Part("enqueue sync", ours.name, partial(scenes.enqueue, ours, "sync", ours.sizes.one))
+    yield Part("enqueue callers", "pgbench 32", partial(limits.pgbench, 32))
     yield Part("enqueue callers", ours.name, partial(scenes.enqueue, ours, "callers", ours.sizes.one * 8))
     for way in ("unnest", "copy"):
         yield Part("enqueue bulk", way, partial(limits.rows, way, LIMIT_ROWS))

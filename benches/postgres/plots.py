@@ -11,6 +11,7 @@ mpl.use("svg")
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from postgres.results import Results
 
@@ -29,7 +30,10 @@ RATES = {
     "drain 2": "drain, 2 processes",
     "enqueue bulk": "bulk enqueue",
     "enqueue one": "enqueue one by one",
+    "enqueue sync": "enqueue_sync one by one",
+    "enqueue callers": "enqueue, 100 callers",
 }
+ROW = 3
 COSTS = {"statements": "statements", "wal": "WAL bytes", "cpu_us": "worker CPU, µs"}
 
 
@@ -51,8 +55,9 @@ def _file(folder: Path, name: str) -> Path:
 
 
 def _bars(results: Results, panels: Sequence[tuple[str, str, str]], file: Path) -> None:
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 2.6), squeeze=False)
-    for axis, (scene, metric, title) in zip(axes[0], panels, strict=True):
+    rows = -(-len(panels) // ROW)
+    figure, axes = plt.subplots(rows, ROW, figsize=(3.6 * ROW, 2.2 * rows), squeeze=False)
+    for axis, (scene, metric, title) in zip(axes.flat, panels, strict=True):
         _panel(results, axis, scene, metric)
         axis.set_title(title)
     _save(figure, file)
@@ -67,6 +72,8 @@ def _panel(results: Results, axis: Axes, scene: str, metric: str) -> None:
     colours = [COLOURS.get(name, OTHER) for name in known]
     axis.barh(list(known), medians, xerr=spread, color=colours, error_kw={"lw": 0.8})
     axis.invert_yaxis()
+    axis.xaxis.set_major_locator(MaxNLocator(4))
+    axis.xaxis.set_major_formatter("{x:,g}")
     axis.spines[["top", "right"]].set_visible(False)
 
 
@@ -79,6 +86,9 @@ def _latency(results: Results, file: Path) -> None:
             shares = [(rank + 1) / len(values) for rank in range(len(values))]
             axis.plot(sorted(values), shares, style, color=COLOURS.get(name, OTHER), label=label, lw=1.4)
     axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel("ms from enqueue to start, idle worker")
     axis.set_ylabel("share of steps")
     axis.legend(frameon=False)

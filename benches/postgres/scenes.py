@@ -33,7 +33,7 @@ class Scenes:
 
     def enqueue(self, contender: Contender, way: str, count: int) -> Sample:
         """Let one process store so many steps."""
-        with self._on(contender) as (run, database):
+        with self.on(contender) as (run, database):
             before = database.counters()
             seconds = run.call(*contender.calls, way, str(count))
             wal = self.server.wal_bytes() - before.wal_bytes
@@ -42,7 +42,7 @@ class Scenes:
 
     def drain(self, contender: Contender, workers: int, count: int) -> Sample:
         """Store a backlog, then start the workers and wait until the last step is stored as done."""
-        with self._on(contender) as (run, database):
+        with self.on(contender) as (run, database):
             run.call(*contender.calls, "bulk", str(count))
             database.analyze()
             database.log_statements()
@@ -62,7 +62,7 @@ class Scenes:
 
     def latency(self, contender: Contender, count: int) -> list[float]:
         """Give milliseconds from before the call to the body's begin in an idle worker of another process."""
-        with self._on(contender) as (run, _), run.workers(1, *contender.worker):
+        with self.on(contender) as (run, _), run.workers(1, *contender.worker):
             run.call(*contender.calls, "latency", str(WARM_UP))
             run.await_ticks(WARM_UP)
             run.forget_ticks()
@@ -72,13 +72,13 @@ class Scenes:
 
     def latency_inside(self, contender: Contender, count: int) -> list[float]:
         """As `latency`, where the pod that runs the steps enqueues them."""
-        with self._on(contender) as (run, _):
+        with self.on(contender) as (run, _):
             run.call(*contender.calls, "inside", str(count))
             return [tick.after_ns / 1e6 for tick in run.await_ticks(count)]
 
     def idle(self, contender: Contender, seconds: float) -> Sample:
         """Let a worker that has run one step wait for another: its memory, and its transactions per second."""
-        with self._on(contender) as (run, database), run.workers(1, *contender.worker):
+        with self.on(contender) as (run, database), run.workers(1, *contender.worker):
             run.call(*contender.calls, "one", "1")
             run.await_ticks(1)
             time.sleep(IDLE_S)
@@ -108,7 +108,8 @@ class Scenes:
         return looks
 
     @contextmanager
-    def _on(self, contender: Contender) -> Iterator[tuple[Run, Database]]:
+    def on(self, contender: Contender) -> Iterator[tuple[Run, Database]]:
+        """Give a folder and an empty database, set up for one contender."""
         name = "bench_" + "".join(letter if letter.isalnum() else "_" for letter in contender.name)
         with folder_in(self.scratch) as folder, self.server.database(name) as database:
             ours = {"FLEET_Q_URL": database.url, "FLEET_Q_LOCAL_PATH": str(folder / "local")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,9 +15,11 @@ from typing import Any, NamedTuple, TypeAlias
 import psycopg
 
 import servers
+import trees
 from debian_parts import Brought
+from throw_away import wheel
 
-__all__ = ["SETTINGS", "Counters", "Database", "Server"]
+__all__ = ["SETTINGS", "Counters", "Database", "Server", "measured_server"]
 
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
@@ -24,7 +27,7 @@ SETTINGS = {"shared_buffers": "512MB"}
 """What is not as the server comes. Durability is: fsync, full_page_writes and synchronous_commit are on."""
 
 # Who looks on is not counted: neither its statements nor, as it stays in another database, its transactions.
-LOOKED_ON = "-c log_statement=none"
+LOOKED_ON = "-c log_statement=none -c log_min_duration_statement=-1"
 STATEMENT = r"^at {database}: LOG:  (?:statement|execute [^:]*): "
 REPORTED_S = 0.3
 """A backend that ended has reported what it did by then."""
@@ -51,6 +54,7 @@ class Server:
         unsaid = {"log_parameter_max_length": "0", "log_checkpoints": "off", "timezone": "GMT", "log_timezone": "GMT"}
         self._server = servers.Server(programs, folder, settings={**own, **unsaid, **SETTINGS})
         self._pgbench = programs.programs[0].parent / "pgbench"
+        self._folder = folder
         self._log = folder / "postgres.log"
 
     def start(self) -> None:
@@ -92,10 +96,22 @@ class Server:
 
     def statements(self, database: str, since: Counters) -> int:
         """Count what the log says was executed in a database since then."""
+        return len(re.findall(STATEMENT.format(database=re.escape(database)), self.said(since), re.MULTILINE))
+
+    def said(self, since: Counters) -> str:
+        """Give what the server logged since then."""
         with self._log.open("rb") as log:
             log.seek(since.log_offset)
-            said = log.read().decode(errors="replace")
-        return len(re.findall(STATEMENT.format(database=re.escape(database)), said, re.MULTILINE))
+            return log.read().decode(errors="replace")
+
+    def cpu_s(self) -> float:
+        """Give the processor time that the server used up to now."""
+        return trees.cpu_s(self.pid)
+
+    @property
+    def pid(self) -> int:
+        """Name its first process."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
     def wal_bytes(self) -> int:
         """Give how long the write-ahead log is now."""
@@ -138,8 +154,15 @@ class Database:
 
     def log_statements(self) -> None:
         """Have what new sessions execute logged, without values."""
+        self._set("log_statement", "all")
+
+    def log_durations(self) -> None:
+        """Have logged how long each statement of new sessions takes to be parsed, planned and executed."""
+        self._set("log_min_duration_statement", "0")
+
+    def _set(self, name: str, value: str) -> None:
         with closing(self.server.look()) as db:
-            db.execute(f"alter database \"{self.name}\" set log_statement = 'all'")
+            db.execute(f"alter database \"{self.name}\" set {name} = '{value}'")
 
     def counters(self) -> Counters:
         """Give what this database amounts to."""
@@ -148,6 +171,20 @@ class Database:
     def statements(self, since: Counters) -> int:
         """Count what was executed here since then."""
         return self.server.statements(self.name, since)
+
+
+@contextmanager
+def measured_server(scratch: Path) -> Iterator[tuple[Server, Path]]:
+    """Run the newest Postgres of the wheel in a folder that goes away, on the measured disk."""
+    with tempfile.TemporaryDirectory(prefix="fleet-q-bench-", dir=scratch) as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        server = Server(wheel(), folder / "server")
+        try:
+            server.start()
+            yield server, folder
+        finally:
+            server.close()
 
 
 def _one(db: Connection, text: str, *values: object) -> Any:

@@ -67,7 +67,7 @@ TARGETS = [
     Target("drain, 2 processes, steps/s", "drain 2", "rate", ("drain 2", BARE, "rate"), 0.7),
     Target("enqueue one by one, steps/s", "enqueue one", "rate", ("enqueue one", "pgbench 1", "rate"), 0.5),
     Target("`enqueue_sync` one by one, steps/s", "enqueue sync", "rate", ("enqueue one", "pgbench 1", "rate"), 0.7),
-    Target("enqueue, 100 callers, steps/s", "enqueue callers", "rate", ("enqueue one", "pgbench 32", "rate"), 1.5),
+    Target("enqueue, 100 callers, steps/s", "enqueue callers", "rate", ("enqueue callers", "pgbench 32", "rate"), 1.5),
     Target("bulk enqueue, steps/s, beside unnest", "enqueue bulk", "rate", ("enqueue bulk", "unnest", "rate"), 1.0),
     Target("the same beside COPY", "enqueue bulk", "rate", ("enqueue bulk", "copy", "rate")),
     Target("enqueue → start, p50 ms", "latency", "p50", ("latency", BARE, "p50"), 0.75, more_is_better=False),
