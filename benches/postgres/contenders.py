@@ -16,7 +16,7 @@ BARE = "bare loop"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many are enqueued or drained in one repetition, so that it lasts some seconds."""
+    """How many are enqueued or drained in one repetition, at most."""
 
     one: int
     bulk: int
@@ -54,7 +54,7 @@ def fleet_q() -> Contender:
         setup=[python, "fleet_q_calls.py", "one", "0"],
         worker=[python.parent / "fleet-q", "worker", "fleet_q_app:fq"],
         drained="select not exists (select from step_tracker where status <> 'completed')",
-        sizes=Sizes(one=6000, bulk=100_000, drain=120_000).part(settings.PART),
+        sizes=Sizes(one=20_000, bulk=200_000, drain=200_000).part(settings.PART),
         how="`fleet-q worker`, `MAX_PARALLELISM=1000`, `CAPACITY_THRESHOLD=1.0`",
         environment={
             "FLEET_Q_LOG_LEVEL": "WARNING",
@@ -67,7 +67,7 @@ def fleet_q() -> Contender:
 def in_executor(ours: Contender, run: str, size: int) -> Contender:
     """Give ours with bodies that are plain functions in so many threads or processes."""
     how = {"FLEET_Q_MAX_PARALLELISM": str(size)} if run == "thread" else {"FLEET_Q_MAX_PROCESSES": str(size)}
-    sizes = Sizes(one=0, bulk=0, drain=30_000).part(settings.PART)
+    sizes = Sizes(one=0, bulk=0, drain=100_000).part(settings.PART)
     return replace(ours, sizes=sizes, environment={**ours.environment, "BENCH_RUN": run, **how})
 
 
@@ -81,7 +81,7 @@ def bare() -> Contender:
         setup=[python, "postgres_bare.py", "setup"],
         worker=[python, "postgres_bare.py", "work"],
         drained="select not exists (select from jobs where state <> 2)",
-        sizes=Sizes(one=6000, bulk=100_000, drain=200_000).part(settings.PART),
+        sizes=Sizes(one=20_000, bulk=200_000, drain=200_000).part(settings.PART),
         how="asyncpg on uvloop, batches of 500, the next one claimed ahead, a task for each job",
     )
 
@@ -102,7 +102,7 @@ def pgqueuer() -> Contender:
         setup=[python, "pgqueuer_app.py", "setup"],
         worker=[python, "pgqueuer_app.py", "work"],
         drained="select not exists (select from pgqueuer)",
-        sizes=Sizes(one=4000, bulk=60_000, drain=60_000).part(settings.PART),
+        sizes=Sizes(one=10_000, bulk=200_000, drain=80_000).part(settings.PART),
         how="asyncpg driver on uvloop, `batch_size=100` (default 10), one connection",
     )
 
@@ -117,6 +117,6 @@ def gylo() -> Contender:
         setup=[python, "gylo_app.py", "setup"],
         worker=[python, "gylo_app.py", "work"],
         drained="select not exists (select from gylo_job where state <> 'completed')",
-        sizes=Sizes(one=4000, bulk=30_000, drain=30_000).part(settings.PART),
+        sizes=Sizes(one=10_000, bulk=100_000, drain=50_000).part(settings.PART),
         how="its own worker, `--processes 1`, else its defaults (256 at once, batches of 128)",
     )

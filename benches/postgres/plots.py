@@ -30,8 +30,8 @@ RATES = {
     "drain 2": "drain, 2 processes",
     "enqueue bulk": "bulk enqueue",
     "enqueue one": "enqueue one by one",
-    "enqueue sync": "enqueue_sync one by one",
     "enqueue callers": "enqueue, 100 callers",
+    "bodies thread": "def in 8 threads",
 }
 ROW = 3
 COSTS = {"statements": "statements", "wal": "WAL bytes", "cpu_us": "worker CPU, µs"}

@@ -10,6 +10,7 @@ __all__ = [
     "COMMAND",
     "IDLE_S",
     "IS_WHOLE",
+    "LASTS_S",
     "LONG",
     "ONLY",
     "PAGE",
@@ -32,6 +33,9 @@ QUICK = _flag("BENCH_QUICK")
 REPEATS = int(os.environ.get("BENCH_REPEATS", "1" if QUICK else "5"))
 PART = 15 if QUICK else 1
 """By how much a quick run divides what is enqueued and drained."""
+
+LASTS_S = float(os.environ.get("BENCH_LASTS", "4"))
+"""About how long a repetition of a full run takes, if the most that it may take is not less."""
 
 IDLE_S = 4.0 if QUICK else 20.0
 LONG = 20_000 if QUICK else int(os.environ.get("BENCH_LONG", "1000000"))
