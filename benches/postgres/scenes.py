@@ -81,7 +81,7 @@ class Scenes:
         with self.on(contender) as (run, database), run.workers(1, *contender.worker):
             run.call(*contender.calls, "one", "1")
             run.await_ticks(1)
-            time.sleep(IDLE_S)
+            time.sleep(seconds / 4)  # who looks for work ever more rarely is there by then
             rss, used, before = run.rss_mib(), run.cpu_s(), database.counters()
             time.sleep(seconds)
             transactions = database.counters().transactions - before.transactions

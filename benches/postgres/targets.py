@@ -107,7 +107,8 @@ def _judged(results: Results, target: Target) -> Verdict:
         base = results.figure(target.above) if target.above else Figure(0, 0, 0, 0)
         bounds.append(base and base.median + target.at_most)
     reached: bool | None = None
-    if ours and bounds and all(bound is not None for bound in bounds):
+    shown = limit is not None or target.limit is None  # nothing counts without its limit beside it
+    if ours and bounds and shown and all(bound is not None for bound in bounds):
         known = [bound for bound in bounds if bound is not None]
         reached = all(ours.median >= bound if target.more_is_better else ours.median <= bound for bound in known)
     return Verdict(target, ours, limit, peer, reached)
