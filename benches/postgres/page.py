@@ -37,7 +37,7 @@ READING = """
 - **WAL** holds the images of pages that Postgres writes after a checkpoint; there is one before each enqueue.
 - **enqueue → start** is from before the call to the body's first line in an idle worker of another process, one step
   every 50 ms.
-- **RSS** is of one worker and its children, after one step, and at the end of a drain of {long} steps.
+- **RSS** is of one worker and its children, after one step, and at the end of a drain of {long} steps, made once.
 - **Threads and processes**: fleet-q and the executor each have the same number of them.
 """
 
