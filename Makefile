@@ -96,9 +96,20 @@ test-versions: $(VENV)/.installed ## Test the wheel on Python 3.10 to 3.13, with
 	$(PY) scripts/versions.py $(WHEEL_DIR)/*.whl $(CACHE)/versions $(VERSIONS)
 
 # Optimised for long, so once; in an environment of its own, for it must not replace what the tests run.
-.PHONY: bench
-bench: $(BENCH)/.installed ## Measure on SQLite beside huey, raquel and a bare loop (6 min); BENCH_QUICK=1 (1 min)
+# BENCH_WHEEL=path measures a wheel that is there already, on Postgres.
+BENCH_POSTGRES = cd benches && $(if $(BENCH_WHEEL),BENCH_WHEEL=$(abspath $(BENCH_WHEEL))) PYTHONPATH=$(CURDIR)/scripts BENCH_CACHE=$(BENCH) $(BENCH)/venv-postgres/bin/python
+BENCH_BUILT := $(if $(BENCH_WHEEL),,$(BENCH)/.installed)
+.PHONY: bench bench-sqlite bench-postgres bench-profile
+bench: $(addprefix bench-,$(or $(STORE),sqlite postgres)) ## Measure beside peers and a bare loop; STORE=sqlite (6 min) or postgres (half an hour); BENCH_QUICK=1 (1 and 3 min)
+
+bench-sqlite: $(BENCH)/.installed
 	BENCH_CACHE=$(BENCH) $(BENCH)/venv/bin/python benches/run.py
+
+bench-postgres: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed
+	$(BENCH_POSTGRES) -m postgres
+
+bench-profile: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Say where the time of a drain on Postgres goes, by statement and by function
+	$(BENCH_POSTGRES) -m postgres.profile
 
 # Restartable: what was loaded and measured stays in the cache until the folder is removed; about 30 GB while it runs.
 .PHONY: bench-layout
@@ -200,6 +211,11 @@ $(BENCH)/.installed: $(RUST_SOURCES) $(PYTHON_SOURCES) | $(VENV)/.build
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin build --release --locked --quiet --interpreter $(PY) --out $(BENCH)/dist
 	$(PY) -m venv --clear $(BENCH)/venv
 	$(BENCH)/venv/bin/python -m pip install --quiet $(BENCH)/dist/*.whl
+	@touch $@
+
+$(BENCH)/venv-postgres/.installed: benches/postgres/requirements.txt | $(PY)
+	$(PY) -m venv --clear $(BENCH)/venv-postgres
+	$(BENCH)/venv-postgres/bin/python -m pip install --quiet --requirement benches/postgres/requirements.txt
 	@touch $@
 
 $(BENCH)/venv-layout/.installed: benches/layout/requirements.txt | $(PY)

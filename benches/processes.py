@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import struct
 import subprocess
@@ -14,11 +13,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import trees
+
 __all__ = ["BenchError", "Run", "Tick", "spans"]
 
 INSIDE = Path(__file__).parent / "inside"
 STALLED_S = 30.0
 ENDING_S = 10.0
+TICK = struct.Struct("<qq")
 
 
 class BenchError(Exception):
@@ -68,9 +70,17 @@ class Run:
 
     def await_ticks(self, count: int) -> list[Tick]:
         """Wait until so many bodies began. Raises BenchError if nothing moves any more."""
+        self.until(self.begun, count)
+        return self.ticks()
+
+    def begun(self) -> int:
+        """Give how many bodies began."""
         file = self.folder / "ticks"
-        self.until(lambda: (file.stat().st_size if file.exists() else 0) // 16, count)
-        return sorted(Tick(*record) for record in struct.iter_unpack("<qq", file.read_bytes()))
+        return (file.stat().st_size if file.exists() else 0) // TICK.size
+
+    def ticks(self) -> list[Tick]:
+        """Give what they noted, in order."""
+        return sorted(Tick(*record) for record in TICK.iter_unpack((self.folder / "ticks").read_bytes()))
 
     def until(self, progress: Callable[[], int], goal: int) -> None:
         """Poll until `progress` reaches the goal. Raises BenchError if it stalls or a worker ended."""
@@ -86,8 +96,15 @@ class Run:
 
     def rss_mib(self) -> float:
         """Give the resident memory of the workers, each on average."""
-        sizes = [_rss_mib(worker.pid) for worker in self._workers]
-        return sum(sizes) / len(sizes)
+        return sum(trees.rss_mib(worker.pid) for worker in self._workers) / len(self._workers)
+
+    def pids(self) -> list[int]:
+        """Name the workers."""
+        return [worker.pid for worker in self._workers]
+
+    def cpu_s(self) -> float:
+        """Give the processor time that the workers used up to now, all together."""
+        return sum(trees.cpu_s(worker.pid) for worker in self._workers)
 
     def _end(self, worker: subprocess.Popen[bytes]) -> None:
         self._workers.remove(worker)
@@ -103,12 +120,6 @@ def _reason(said: str) -> str:
     """Pick the line that names the error: a page has no room for a traceback."""
     lines = said.strip().splitlines() or ["it said nothing"]
     return next((line for line in reversed(lines) if "Error" in line), lines[-1])
-
-
-def _rss_mib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
-    return int(found[1]) / 1024 if found else 0.0
 
 
 def spans(ticks: Sequence[Tick]) -> float:

@@ -38,6 +38,8 @@ class Account:
         copied = folder / "programs"
         if not copied.exists():
             shutil.copytree(programs.root, copied, symlinks=True)
+            if programs.libraries is not None:
+                shutil.copytree(programs.libraries, copied / programs.libraries.name, symlinks=True)
         return programs.moved(copied)
 
     def start(

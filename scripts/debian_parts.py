@@ -58,18 +58,21 @@ class MissingError(Exception):
 
 
 class Brought(NamedTuple):
-    """A part that is here: the folder that stands for the root, and its programs."""
+    """A part that is here: the folder that stands for the root, its programs, and libraries that lie elsewhere."""
 
     root: Path
     programs: list[Path]
+    libraries: Path | None = None
 
     def moved(self, root: Path) -> Brought:
-        """Give the same in a copy of the root."""
-        return Brought(root, [root / program.relative_to(self.root) for program in self.programs])
+        """Give the same in a copy of the root, which holds the libraries, too."""
+        libraries = root / self.libraries.name if self.libraries else None
+        return Brought(root, [root / program.relative_to(self.root) for program in self.programs], libraries)
 
     def environment(self) -> dict[str, str]:
         """Give what its programs need in their environment to find their libraries."""
         folders = _library_folders(self.root) if self.root != Path("/") else []
+        folders += [self.libraries] if self.libraries else []
         return {"LD_LIBRARY_PATH": os.pathsep.join(map(str, folders))} if folders else {}
 
 

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from account import Account
@@ -54,8 +55,11 @@ server_login_retry = 1
 class Server:
     """One Postgres: `postgres` and `initdb`, in one folder."""
 
-    def __init__(self, programs: Brought, folder: Path, lying: Brought | None = None) -> None:
+    def __init__(
+        self, programs: Brought, folder: Path, lying: Brought | None = None, *, settings: Mapping[str, str] = SETTINGS
+    ) -> None:
         self.folder = folder
+        self._settings = settings
         self._data = folder / "data"
         self._copy = folder / "copy"
         self._account = Account("nobody")
@@ -76,7 +80,7 @@ class Server:
         if not self._data.exists():
             make = ["initdb", "--auth=trust", "--encoding=utf8", "--no-locale", "--no-sync", "-U", "postgres", "-D"]
             self._run([str(self._programs / make[0]), *make[1:], str(self._data)])
-        told = SETTINGS | (self._clock.settings() if self._clock else {})
+        told = {**self._settings, **(self._clock.settings() if self._clock else {})}
         settings = [f"{name}={value}" for name, value in told.items()]
         command = [self._programs / "postgres", "-D", self._data, "-k", self.folder, "-p", str(PORT)]
         words = [*map(str, command), *(word for setting in settings for word in ("-c", setting))]

