@@ -225,10 +225,17 @@ class Runner:
         if threading.get_ident() == self._thread:
             self.deliver(jobs, [])
             return
-        here = [job for job in jobs if not self._is_on_loop(job)]
-        self.deliver(here, [])
-        if len(here) < len(jobs):
-            self._loop.call_soon_threadsafe(self.deliver, [job for job in jobs if self._is_on_loop(job)], [])
+        self.deliver([job for job in jobs if not self._is_on_loop(job)], [])
+        there = [job for job in jobs if self._is_on_loop(job)]
+        if there:
+            self._deliver_on_loop(there)
+
+    def _deliver_on_loop(self, jobs: list[Job]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(lambda: self.deliver(jobs, []))
+        except RuntimeError:
+            # The loop is closed: these never began, and go back.
+            self._send([outcome.stopped(job.slot) for job in jobs])
 
     def _is_on_loop(self, job: Job) -> bool:
         task = self._tasks.get(job.task)
