@@ -19,8 +19,9 @@ pub struct Target {
     /// so that a thread that outlived one pod can never end a step of the next.
     pub generation: u64,
     pub pongs: watch::Sender<u64>,
-    /// The gate, and the tasks whose bodies run on the loop.
-    gate: OnceLock<(Arc<dyn Gate>, BTreeSet<Arc<str>>)>,
+    gate: OnceLock<Arc<dyn Gate>>,
+    /// The tasks whose bodies run on the loop.
+    loop_tasks: OnceLock<BTreeSet<Arc<str>>>,
     /// Where the loop stood when it was last looked at.
     stands_at: Mutex<Option<String>>,
     /// The tasks whose bodies are on the loop, by slot.
@@ -44,6 +45,7 @@ impl Target {
             generation,
             pongs: watch::Sender::new(0),
             gate: OnceLock::new(),
+            loop_tasks: OnceLock::new(),
             stands_at: Mutex::default(),
             on_loop: Mutex::default(),
         }
@@ -51,11 +53,12 @@ impl Target {
 
     pub fn attach(&self, gate: Arc<dyn Gate>, loop_tasks: BTreeSet<Arc<str>>) {
         // The runtime attaches once; a second gate would only be the same pod's.
-        let _ = self.gate.set((gate, loop_tasks));
+        let _ = self.loop_tasks.set(loop_tasks);
+        let _ = self.gate.set(gate);
     }
 
     pub fn gate(&self) -> Option<&Arc<dyn Gate>> {
-        self.gate.get().map(|(gate, _)| gate)
+        self.gate.get()
     }
 
     /// The slot as Python knows it.
@@ -97,7 +100,7 @@ impl Target {
 
     /// Remembers which of these steps go to the event loop.
     pub fn note_on_loop(&self, jobs: &[Job]) {
-        let Some((_, loop_tasks)) = self.gate.get() else { return };
+        let Some(loop_tasks) = self.loop_tasks.get() else { return };
         let theirs = jobs.iter().filter(|job| loop_tasks.contains(&job.task));
         lock(&self.on_loop).extend(theirs.map(|job| (job.slot, Arc::clone(&job.task))));
     }

@@ -13,6 +13,9 @@ struct Group {
     left: Option<u32>,
 }
 
+/// What bounds a group apart from the others: whether it has a look-ahead, where it runs if that is capped, how many.
+type Bound = (bool, Option<Executor>, u32);
+
 /// A set of queues that share a bound, or have none.
 struct Stretch {
     queues: Queues,
@@ -48,7 +51,7 @@ pub(crate) fn lanes(ask: &Ask, tasks: &[TaskInfo], fast: &BTreeSet<Arc<str>>, tu
 
 /// Tasks with a look-ahead (`fast`) are bounded apart from the others; those that nothing bounds are together.
 fn groups(ask: &Ask, tasks: &[TaskInfo], fast: &BTreeSet<Arc<str>>) -> Vec<Group> {
-    let mut by_bound: BTreeMap<Option<(bool, Option<Executor>, u32)>, Vec<Arc<str>>> = BTreeMap::new();
+    let mut by_bound: BTreeMap<Option<Bound>, Vec<Arc<str>>> = BTreeMap::new();
     for task in tasks {
         let is_fast = fast.contains(&task.name);
         let (caps, most) = if is_fast { (&ask.by_executor_ahead, ask.total) } else { (&ask.by_executor, ask.room) };
