@@ -1,4 +1,4 @@
-"""Fast steps are held ahead of the places that run them; no place is used twice at once, and slow steps stay where room is."""
+"""Fast steps are held ahead of the places that run them, none runs beyond these, and slow steps stay where room is."""
 
 from __future__ import annotations
 
@@ -55,12 +55,14 @@ async def test_coroutines_and_functions_that_wait_begin_as_others_end_and_never_
 async def test_slow_steps_are_not_held_while_another_pod_could_have_them() -> None:
     fq = pod()
     begun = 0
-    gate = asyncio.Event()
+    gate, full = asyncio.Event(), asyncio.Event()
 
     @fq.task
     async def slow() -> None:
         nonlocal begun
         begun += 1
+        if begun == PLACES:
+            full.set()
         await gate.wait()
 
     @fq.task
@@ -72,8 +74,7 @@ async def test_slow_steps_are_not_held_while_another_pod_could_have_them() -> No
         await asyncio.gather(*(handle.result(timeout=60) for handle in quick))
         # The pod has a look-ahead now, of the fast ones.
         held_back = await fq.enqueue_many([slow.job() for _ in range(3 * PLACES)])
-        while begun < PLACES:
-            await asyncio.sleep(0.01)
+        await full.wait()
         await fast.enqueue()
         counts = (await fq.stats()).counts["default"]
         assert counts["claimed"] - PLACES <= 1, counts
