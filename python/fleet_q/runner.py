@@ -215,27 +215,28 @@ class Runner:
 
     def _send(self, reports: Sequence[Report]) -> None:
         """Pass ends on, from any thread, and begin the steps whose turn has come by that."""
-        try:
-            jobs = self._engine.report(reports)
-        except Stopped:
-            log.debug("%d ends came after the core was closed", len(reports))
-            return
-        if not jobs:
-            return
+        while reports:
+            try:
+                jobs = self._engine.report(reports)
+            except Stopped:
+                log.debug("%d ends came after the core was closed", len(reports))
+                return
+            reports = self._deliver_from_here(jobs)
+
+    def _deliver_from_here(self, jobs: list[Job]) -> list[Report]:
+        """Begin these steps, whatever thread this is; gives the ends of those that cannot begin any more."""
         if threading.get_ident() == self._thread:
             self.deliver(jobs, [])
-            return
+            return []
         self.deliver([job for job in jobs if not self._is_on_loop(job)], [])
         there = [job for job in jobs if self._is_on_loop(job)]
-        if there:
-            self._deliver_on_loop(there)
-
-    def _deliver_on_loop(self, jobs: list[Job]) -> None:
         try:
-            self._loop.call_soon_threadsafe(lambda: self.deliver(jobs, []))
+            if there:
+                self._loop.call_soon_threadsafe(lambda: self.deliver(there, []))
         except RuntimeError:
-            # The loop is closed: these never began, and go back.
-            self._send([outcome.stopped(job.slot) for job in jobs])
+            # The loop is closed: they go back.
+            return [outcome.stopped(job.slot) for job in there]
+        return []
 
     def _is_on_loop(self, job: Job) -> bool:
         task = self._tasks.get(job.task)

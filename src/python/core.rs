@@ -21,7 +21,7 @@ use crate::rules::config::Config;
 use crate::rules::demand::Executor;
 use crate::rules::time::Millis;
 use crate::runtime::clock::Clock;
-use crate::runtime::handler::{Ended, Job, Report, Slot, TaskInfo};
+use crate::runtime::handler::{Ended, Job, Report, TaskInfo};
 use crate::runtime::spawn::Threads;
 use crate::runtime::{ClientError, Fleet, lock};
 
@@ -162,8 +162,7 @@ impl Core {
         let mut next = Vec::new();
         for (generation, reports) in by_pod {
             let Some(target) = self.target(generation) else { continue };
-            let jobs = target.report(reports);
-            next.extend(jobs.into_iter().map(|job| Job { slot: Slot(target.outside(job.slot)), ..job }));
+            next.extend(target.report(reports).into_iter().map(|job| target.addressed(job)));
         }
         next
     }

@@ -135,9 +135,8 @@ impl Delivery {
                 runner.call_method1(intern!(py, "stop_processes"), (&stops,))?;
             }
             let jobs = PyList::empty(py);
-            for mut job in self.jobs {
-                job.slot = Slot(self.target.outside(job.slot));
-                jobs.append(Bound::new(py, PyJob(job))?)?;
+            for job in self.jobs {
+                jobs.append(Bound::new(py, PyJob(self.target.addressed(job)))?)?;
             }
             event_loop.call_method1(call_soon, (runner.getattr(intern!(py, "deliver"))?, jobs, stops))?;
         }

@@ -66,6 +66,11 @@ impl Target {
         (self.generation << SLOT_BITS) | slot.0
     }
 
+    /// The job with its slot as Python knows it.
+    pub fn addressed(&self, job: Job) -> Job {
+        Job { slot: Slot(self.outside(job.slot)), ..job }
+    }
+
     pub fn begin(&self, slot: Slot) -> bool {
         self.gate().is_some_and(|gate| gate.begin(slot))
     }

@@ -86,7 +86,7 @@ impl WorkLoop {
             return Want::NoRoom;
         }
         self.core.waits_alone.store(self.claiming.alone, Ordering::Release);
-        let (ahead, fast) = self.claiming.paces.ahead(&self.core.tasks);
+        let (ahead, fast) = self.claiming.paces.ahead(&self.core.tasks, self.core.config.lookahead_max_age);
         let ask = demand(&self.core.limits, &load, &ahead);
         if self.claiming.alone || ask.total == 0 {
             return Want::NoRoom;

@@ -155,6 +155,7 @@ mod tests {
             assert!(in_queue("llm") <= 3 && in_queue("mail") <= 2 && in_threads <= 1, "turn {turn}: {lanes:?}");
         }
     }
+
     #[test]
     fn slow_tasks_get_no_more_than_the_free_places_and_fast_ones_the_look_ahead_too() {
         let ask = Ask { total: 40, room: 2, ..Ask::default() };

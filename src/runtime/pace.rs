@@ -44,9 +44,13 @@ impl Paces {
         self.round_trip_s += (took.as_secs_f64() - self.round_trip_s) * NEWEST;
     }
 
-    /// The tasks that are fast enough to be held ahead, and how many steps of them in all.
-    pub(crate) fn ahead(&self, tasks: &BTreeMap<Arc<str>, TaskInfo>) -> (Ahead, BTreeSet<Arc<str>>) {
+    /// The tasks that are fast enough to be held ahead, and how many steps of them in all. None where a step
+    /// may not wait at all: it would be claimed only to go back.
+    pub(crate) fn ahead(&self, tasks: &BTreeMap<Arc<str>, TaskInfo>, max_age: Millis) -> (Ahead, BTreeSet<Arc<str>>) {
         let (mut ahead, mut fast) = (Ahead::default(), BTreeSet::new());
+        if max_age == Millis::ZERO {
+            return (ahead, fast);
+        }
         for (name, rate) in &self.rates {
             let depth = look_ahead(Pace { steps_per_second: *rate, claim_round_trip_s: self.round_trip_s });
             let Some(task) = tasks.get(name).filter(|_| depth > 0) else { continue };
@@ -55,5 +59,24 @@ impl Paces {
             fast.insert(name.clone());
         }
         (ahead, fast)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::backoff::Backoff;
+    use crate::rules::demand::Executor;
+
+    #[test]
+    fn what_may_not_wait_is_not_held_ahead_however_fast_it_is() {
+        let name: Arc<str> = "fast".into();
+        let task =
+            TaskInfo { name: name.clone(), executor: Executor::Loop, retry: Backoff::RETRY, continue_on_fence: false };
+        let (tasks, mut paces) = (BTreeMap::from([(name.clone(), task)]), Paces::default());
+        paces.note_ends(Monotonic(1000), BTreeMap::from([(name.clone(), 1000)]));
+        paces.note_round_trip(Millis(100));
+        assert_eq!(paces.ahead(&tasks, Millis(1)).1, BTreeSet::from([name]));
+        assert_eq!(paces.ahead(&tasks, Millis::ZERO), (Ahead::default(), BTreeSet::new()));
     }
 }
