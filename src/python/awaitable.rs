@@ -10,9 +10,12 @@ use pyo3::prelude::*;
 use pyo3_async_runtimes::TaskLocals;
 use pyo3_async_runtimes::generic::{self, ContextExt};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::answers::{Answer, Outcome};
+use super::bridge::Bridge;
+use super::errors;
 use super::reply::unanswered;
 use crate::runtime::ClientError;
 
@@ -21,7 +24,7 @@ type Called = Result<Answer, ClientError>;
 /// Where an awaitable is settled, and where its call runs.
 #[derive(Debug)]
 pub struct Places<'a> {
-    pub bridge: &'a Handle,
+    pub bridge: &'a Bridge,
     pub work: &'a Handle,
 }
 
@@ -31,8 +34,15 @@ pub fn for_deed<'py>(
     places: &Places<'_>,
     call: impl Future<Output = Called> + Send + 'static,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let task = places.work.spawn(call);
-    awaitable(event_loop, places, async move { answer(task.await) })
+    let (begun, task) = oneshot::channel();
+    let awaited = awaitable(event_loop, places, async move {
+        // Its other end is let go of only where nobody got the awaitable.
+        let Ok(task) = task.await else { return Outcome(Err(unanswered(false))) };
+        answer(task.await)
+    })?;
+    // Not before somebody waits for it: a close may end the bridge while the future is made, which takes the GIL.
+    let _ = begun.send(places.work.spawn(call));
+    Ok(awaited)
 }
 
 /// An awaitable for a call that only looks: cancelling the awaitable ends it.
@@ -51,9 +61,14 @@ fn awaitable<'py>(
     answer: impl Future<Output = Outcome> + Send + 'static,
 ) -> PyResult<Bound<'py, PyAny>> {
     // The first spawn finds its runtime by this guard, the later ones run inside that runtime.
-    let _inside = places.bridge.enter();
+    let _inside = places.bridge.handle().enter();
     let (py, locals) = (event_loop.py(), TaskLocals::new(event_loop.clone()));
-    generic::future_into_py_with_locals::<OnBridge, _, _>(py, locals, async move { Ok(answer.await) })
+    let awaited = generic::future_into_py_with_locals::<OnBridge, _, _>(py, locals, async move { Ok(answer.await) })?;
+    // Only now: what was spawned before the end is settled by the last words, what came later by nobody.
+    if places.bridge.is_ending() {
+        return Err(errors::of_client(py, &unanswered(false)));
+    }
+    Ok(awaited)
 }
 
 fn answer(ended: Result<Called, JoinError>) -> Outcome {

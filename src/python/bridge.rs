@@ -6,6 +6,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -48,6 +49,7 @@ pub struct Bridge {
     items: Sender,
     handle: Handle,
     thread: ThreadId,
+    ending: Arc<AtomicBool>,
     ended: Mutex<blocking::Receiver<()>>,
 }
 
@@ -58,13 +60,14 @@ impl Bridge {
         let handle = runtime.handle().clone();
         let (items, inbox) = mpsc::unbounded_channel();
         let (end, ended) = blocking::channel();
-        let life = Life { inbox, threads, batch: Vec::new(), drain: logging::drain() };
+        let ending = Arc::new(AtomicBool::new(false));
+        let life = Life { inbox, threads, ending: Arc::clone(&ending), batch: Vec::new(), drain: logging::drain() };
         let thread = std::thread::Builder::new().name("fleet-q-bridge".into()).spawn(move || {
             life.run(runtime);
             // Nobody may be waiting any more.
             let _ = end.send(());
         })?;
-        Ok(Self { items, handle, thread: thread.thread().id(), ended: Mutex::new(ended) })
+        Ok(Self { items, handle, thread: thread.thread().id(), ending, ended: Mutex::new(ended) })
     }
 
     pub fn sender(&self) -> Sender {
@@ -80,6 +83,13 @@ impl Bridge {
     /// collector may finalize anything on any thread.
     pub fn is_here(&self) -> bool {
         std::thread::current().id() == self.thread
+    }
+
+    /// Whether what is spawned from now on may never be polled. What was spawned before the caller asked is
+    /// waited for if the answer is no.
+    pub fn is_ending(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.ending.load(Ordering::SeqCst)
     }
 
     pub fn quit(&self) {
@@ -99,6 +109,7 @@ impl Bridge {
 struct Life {
     inbox: mpsc::UnboundedReceiver<Item>,
     threads: Arc<Threads>,
+    ending: Arc<AtomicBool>,
     batch: Vec<Item>,
     drain: Drain,
 }
@@ -118,6 +129,8 @@ impl Life {
         // Stopping the workers drops what still runs there, and with it every reply that is owed:
         // each of those says so to its future, which is what the last words carry over.
         self.threads.stop();
+        self.ending.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         if why == Next::Quits {
             runtime.block_on(self.last_words());
         }
@@ -146,7 +159,9 @@ impl Life {
         };
         // A future that will not settle must not keep the process.
         let _ = tokio::time::timeout(LAST_WORDS, settle).await;
-        while let Ok(item) = self.inbox.try_recv() {
+        // Whoever has something to say after this settles it by themselves.
+        self.inbox.close();
+        while let Some(item) = self.inbox.recv().await {
             self.batch.push(item);
         }
         self.cross();

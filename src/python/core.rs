@@ -74,7 +74,7 @@ impl Core {
     }
 
     pub fn places(&self) -> Places<'_> {
-        Places { bridge: self.bridge.handle(), work: &self.work }
+        Places { bridge: &self.bridge, work: &self.work }
     }
 
     pub fn work(&self) -> &Handle {

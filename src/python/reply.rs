@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use super::answers::{Answer, Outcome};
 use super::bridge::{Item, Sender};
+use super::crossing::Crossing;
 use crate::runtime::ClientError;
 
 /// A future and what it is to hold.
@@ -32,8 +33,12 @@ impl Reply {
 
     fn send(&mut self, outcome: Result<Answer, ClientError>) {
         if let Some((event_loop, future)) = self.owed.take() {
-            // A bridge that ended did so with its interpreter.
-            let _ = self.bridge.send(Item::Settle(Settled { event_loop, future, outcome: Outcome(outcome) }));
+            let settle = Item::Settle(Settled { event_loop, future, outcome: Outcome(outcome) });
+            if let Err(unsent) = self.bridge.send(settle) {
+                // The bridge ended between the check that the engine is open and here. Its workers ended before it,
+                // so this is the caller's own thread; without an interpreter nobody waits.
+                Python::try_attach(|py| Crossing::new(py).carry(vec![unsent.0]));
+            }
         }
     }
 }

@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +63,46 @@ async def test_closing_ends_what_waits_and_every_thread(engine: Engine) -> None:
         engine.get_sync(step_id)
     engine.close_now()
     await_threads(before)
+
+
+class _Interrupted(asyncio.SelectorEventLoop):
+    """A loop that is interrupted where it makes a future, as the end of Python's switch interval may do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def create_future(self) -> asyncio.Future[Any]:
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return super().create_future()
+
+
+def test_a_close_that_is_interrupted_before_it_waits_still_ends(engine: Engine) -> None:
+    before = threads()
+    engine.enqueue_sync([spec("t")])
+    loop = _Interrupted()
+
+    async def close() -> None:
+        # Long enough for whatever was begun to come to its end.
+        loop.meanwhile = lambda: time.sleep(1)  # real time: the core's threads run on it
+        await asyncio.wait_for(engine.close(), 10)
+
+    with closing(loop):
+        loop.run_until_complete(close())
+    await_threads(before)
+
+
+def test_a_call_that_another_thread_closes_the_engine_under_ends_too(engine: Engine) -> None:
+    engine.enqueue_sync([spec("t")])
+    loop = _Interrupted()
+
+    async def look() -> None:
+        loop.meanwhile = engine.close_now
+        await asyncio.wait_for(engine.stats(), 10)
+
+    with closing(loop), pytest.raises(Stopped):
+        loop.run_until_complete(look())
 
 
 def test_an_engine_that_is_let_go_closes_behind_itself(tmp_path: Path) -> None:
