@@ -93,9 +93,18 @@ impl Connections {
 
     /// As `write`, but the driver's own error can still be asked whether a row was at fault.
     pub async fn try_write(&self, calls: &[Call<'_>]) -> Result<Answers, Failure> {
+        self.rivalling(&self.sql.limits, calls).await
+    }
+
+    /// As `try_write`, for statements that name the rows they mean, or take them in the order of an index.
+    pub async fn try_write_by_key(&self, calls: &[Call<'_>]) -> Result<Answers, Failure> {
+        self.rivalling(&self.sql.limits_by_key, calls).await
+    }
+
+    async fn rivalling(&self, limits: &Statement, calls: &[Call<'_>]) -> Result<Answers, Failure> {
         let mut rounds = 1;
         loop {
-            match self.on_pool(calls, Effect::Possible).await {
+            match self.on_pool(limits, calls, Effect::Possible).await {
                 Err(Failure::Said(error)) if is_rivalry(&error) && rounds < RIVALRY_ROUNDS => rounds += 1,
                 answer => return answer,
             }
@@ -104,7 +113,7 @@ impl Connections {
 
     /// Runs statements that only read.
     pub async fn read(&self, calls: &[Call<'_>]) -> Result<Answers> {
-        self.on_pool(calls, Effect::None).await.map_err(|failure| failure.into_error(Effect::None))
+        self.on_pool(&self.sql.limits, calls, Effect::None).await.map_err(|failure| failure.into_error(Effect::None))
     }
 
     /// A connection of the pool, for what is not one round trip.
@@ -112,9 +121,9 @@ impl Connections {
         self.pool.get().await.map_err(of_pool)
     }
 
-    async fn on_pool(&self, calls: &[Call<'_>], effect: Effect) -> Result<Answers, Failure> {
+    async fn on_pool(&self, limits: &Statement, calls: &[Call<'_>], effect: Effect) -> Result<Answers, Failure> {
         let lent = self.lend().await.map_err(Failure::Other)?;
-        let limits = self.limits(self.sql.limits.call(None));
+        let limits = self.limits(limits.call(None));
         let answer = self.in_time(&lent, &limits, calls, effect).await;
         if !matches!(&answer, Ok(_) | Err(Failure::Said(_))) {
             // What did not answer may still be busy with it; nobody else gets this connection.

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use tokio_postgres::Row;
+
 use super::batch::{signed, waves};
-use super::connection::{Answers, Connections, Failure};
-use super::errors::{Effect, internal, partly, row_fault};
+use super::connection::{Connections, Failure};
+use super::errors::{Effect, internal, is_taken, partly, row_fault};
 use super::floors::{Known, due_from, spanned, trusting};
+use super::rows::spelled;
 use super::sql::Call;
 use crate::rules::floors::{Belief, Floor};
 use crate::rules::step::StepId;
@@ -115,18 +118,48 @@ async fn store(
     part: &[Placed<'_>],
     offer: Option<&Offer<'_>>,
 ) -> Result<BTreeMap<usize, Answer>, Failure> {
-    let waves = waves(part, |(_, step)| names(step));
-    let mut calls = Vec::new();
     if part.iter().any(|(_, step)| step.unique_key.is_some()) {
-        calls.push(db.call(&db.sql.impatience).with("lock_timeout", LOCK_TIMEOUT));
+        return among_rivals(db, part, offer).await;
     }
-    let lead = calls.len();
+    match alone(db, part, offer).await {
+        // The same call was sent before, and only now came to its end: here, that is no error.
+        Err(Failure::Said(error)) if is_taken(&error) => among_rivals(db, part, offer).await,
+        answer => answer,
+    }
+}
+
+/// For steps of which only this call knows.
+async fn alone(
+    db: &Connections,
+    part: &[Placed<'_>],
+    offer: Option<&Offer<'_>>,
+) -> Result<BTreeMap<usize, Answer>, Failure> {
+    let waves = waves(part, |(_, step)| names(step));
+    let statement = if offer.is_some() { &db.sql.hand_off_alone } else { &db.sql.enqueue_alone };
+    let calls: Vec<_> = waves.iter().map(|wave| insert(db.call(statement), &part[wave.clone()], offer)).collect();
+    let rows = db.try_write_by_key(&calls).await?;
+    let mut told = BTreeMap::new();
+    for (wave, rows) in waves.iter().zip(&rows) {
+        let stored = stored(rows).map_err(Failure::Other)?;
+        let answer =
+            |(place, step): &Placed<'_>| (*place, Ok(stored.get(&step.step_id).copied().unwrap_or(Accepted::Existing)));
+        told.extend(part[wave.clone()].iter().map(answer));
+    }
+    Ok(told)
+}
+
+async fn among_rivals(
+    db: &Connections,
+    part: &[Placed<'_>],
+    offer: Option<&Offer<'_>>,
+) -> Result<BTreeMap<usize, Answer>, Failure> {
+    let waves = waves(part, |(_, step)| names(step));
+    let mut calls = vec![db.call(&db.sql.impatience).with("lock_timeout", LOCK_TIMEOUT)];
     for wave in &waves {
         calls.extend(wave_calls(db, &part[wave.clone()], offer));
     }
-    let mut rows = db.try_write(&calls).await?;
-    rows.drain(..lead);
-    told(part, &waves, &rows).map_err(Failure::Other)
+    let rows = db.try_write_by_key(&calls).await?;
+    told(part, &waves, &rows[1..]).map_err(Failure::Other)
 }
 
 fn names(step: &NewStep) -> Vec<String> {
@@ -134,25 +167,26 @@ fn names(step: &NewStep) -> Vec<String> {
     key.chain([step.step_id.to_string()]).collect()
 }
 
-/// The insert, and for rows with unique keys who was there before.
+/// The insert, and who was there before.
 fn wave_calls<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&Offer<'a>>) -> [Call<'a>; 3] {
     let keyed = || wave.iter().filter(|(_, step)| step.unique_key.is_some());
     let ids: Vec<StepId> = keyed().map(|(_, step)| step.step_id).collect();
     let keys: Vec<&str> = keyed().filter_map(|(_, step)| step.unique_key.as_deref()).collect();
+    let statement = if offer.is_some() { &db.sql.hand_off } else { &db.sql.enqueue };
     [
-        insert(db, wave, offer),
+        insert(db.call(statement), wave, offer),
         db.call(&db.sql.exists).with("step_ids", ids),
         db.call(&db.sql.holders).with("unique_keys", keys),
     ]
 }
 
-fn insert<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&Offer<'a>>) -> Call<'a> {
+fn insert<'a>(call: Call<'a>, wave: &[Placed<'a>], offer: Option<&Offer<'a>>) -> Call<'a> {
     let steps = || wave.iter().map(|(_, step)| *step);
     let call = match offer {
-        None => db.call(&db.sql.enqueue),
+        None => call,
         Some(offer) => {
             let queues: BTreeSet<&str> = steps().map(|step| &*step.queue).collect();
-            let call = spanned(db.call(&db.sql.hand_off), offer.belief.in_queues(queues));
+            let call = spanned(call, offer.belief.in_queues(queues));
             due_from(trusting(call, offer.belief.trust_without_full_look()), offer.due)
                 .with("pod", offer.whole.pod.as_str())
                 .with("claim_id", offer.whole.claim_id)
@@ -165,7 +199,7 @@ fn insert<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&Offer<'a>
         .with("queues", steps().map(|step| &*step.queue).collect::<Vec<_>>())
         .with("priorities", steps().map(|step| step.priority).collect::<Vec<_>>())
         .with("payloads", steps().map(|step| &*step.payload.bytes).collect::<Vec<_>>())
-        .with("content_types", steps().map(|step| &*step.payload.content_type).collect::<Vec<_>>())
+        .with("content_types", steps().map(|step| spelled(&step.payload)).collect::<Vec<_>>())
         .with("max_retries", steps().map(|step| i64::from(step.max_retries)).collect::<Vec<_>>())
         .with("moments", steps().map(|step| moment(step.due)).collect::<Vec<_>>())
         .with("delays", steps().map(|step| delay(step.due)).collect::<Vec<_>>())
@@ -174,21 +208,23 @@ fn insert<'a>(db: &'a Connections, wave: &[Placed<'a>], offer: Option<&Offer<'a>
         .with("tags", steps().map(tags).collect::<Vec<_>>())
 }
 
-fn told(part: &[Placed<'_>], waves: &[Range<usize>], rows: &Answers) -> Result<BTreeMap<usize, Answer>> {
+fn stored(rows: &[Row]) -> Result<BTreeMap<StepId, Accepted>> {
+    let accepted = |status: &str| if status == "claimed" { Accepted::HandedOff } else { Accepted::Stored };
+    let pairs = rows.iter().map(|row| Ok((row.try_get("step_id")?, accepted(row.try_get("status")?))));
+    pairs.collect::<Result<_, tokio_postgres::Error>>().map_err(Error::from)
+}
+
+fn told(part: &[Placed<'_>], waves: &[Range<usize>], rows: &[Vec<Row>]) -> Result<BTreeMap<usize, Answer>> {
     let mut told = BTreeMap::new();
     for (wave, rows) in waves.iter().zip(rows.chunks_exact(3)) {
-        let mut stored: BTreeMap<StepId, &str> = BTreeMap::new();
-        for row in &rows[0] {
-            stored.insert(row.try_get("step_id")?, row.try_get("status")?);
-        }
+        let stored = stored(&rows[0])?;
         let existing = rows[1].iter().map(|row| row.try_get("step_id")).collect::<Result<BTreeSet<StepId>, _>>()?;
         let holders = rows[2].iter().map(|row| Ok((row.try_get("unique_key")?, row.try_get("step_id")?)));
         let holders =
             holders.collect::<Result<BTreeMap<&str, StepId>, tokio_postgres::Error>>().map_err(Error::from)?;
         for (place, step) in &part[wave.clone()] {
             let answer = match (stored.get(&step.step_id), step.unique_key.as_deref()) {
-                (Some(&"claimed"), _) => Some(Ok(Accepted::HandedOff)),
-                (Some(_), _) => Some(Ok(Accepted::Stored)),
+                (Some(accepted), _) => Some(Ok(*accepted)),
                 (None, None) => Some(Ok(Accepted::Existing)),
                 (None, Some(_)) if existing.contains(&step.step_id) => Some(Ok(Accepted::Existing)),
                 (None, Some(key)) => {

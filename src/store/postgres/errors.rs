@@ -53,6 +53,11 @@ pub(super) fn is_rivalry(error: &tokio_postgres::Error) -> bool {
     database(error).is_some_and(|db| rivals.contains(db.code()))
 }
 
+/// Whether somebody else stored a row under the same key first.
+pub(super) fn is_taken(error: &tokio_postgres::Error) -> bool {
+    database(error).is_some_and(|db| *db.code() == SqlState::UNIQUE_VIOLATION)
+}
+
 /// Whether some row's data is at fault, so that its neighbours may go on without it; then what to tell.
 /// Beside classes 22 and 23 that is 54, which an index says to a name too long for it.
 pub(super) fn row_fault(error: &tokio_postgres::Error) -> Option<String> {

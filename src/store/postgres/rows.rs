@@ -19,7 +19,7 @@ pub(super) fn claimed(row: &Row, claim_id: ClaimId) -> Result<Claimed> {
         task: text(row, "task")?,
         queue: text(row, "queue")?,
         priority: row.try_get("priority")?,
-        payload: Content { bytes: bytes(row, "payload")?, content_type: text(row, "content_type")? },
+        payload: Content { bytes: bytes(row, "payload")?, content_type: content_type(row, "content_type")? },
         retry_count: count(row, "retry_count")?,
         max_retries: count(row, "max_retries")?,
         crash_count: count(row, "crash_count")?,
@@ -37,7 +37,7 @@ pub(super) fn step(row: &Row) -> Result<Step> {
         queue: text(row, "queue")?,
         state: state(row)?,
         priority: row.try_get("priority")?,
-        payload: Content { bytes: bytes(row, "payload")?, content_type: text(row, "content_type")? },
+        payload: Content { bytes: bytes(row, "payload")?, content_type: content_type(row, "content_type")? },
         retry_count: count(row, "retry_count")?,
         max_retries: count(row, "max_retries")?,
         crash_count: count(row, "crash_count")?,
@@ -114,6 +114,15 @@ fn bytes(row: &Row, column: &str) -> Result<Arc<[u8]>> {
 
 fn result(row: &Row) -> Result<Option<Content>> {
     let Some(bytes) = row.try_get::<_, Option<&[u8]>>("result")? else { return Ok(None) };
-    let content_type = optional_text(row, "result_content_type")?.unwrap_or_else(|| Arc::from(Content::JSON));
-    Ok(Some(Content { bytes: Arc::from(bytes), content_type }))
+    Ok(Some(Content { bytes: Arc::from(bytes), content_type: content_type(row, "result_content_type")? }))
+}
+
+/// JSON is not spelled: nearly everything is JSON.
+fn content_type(row: &Row, column: &str) -> Result<Arc<str>> {
+    Ok(optional_text(row, column)?.unwrap_or_else(|| Arc::from(Content::JSON)))
+}
+
+/// As [`content_type`] reads it.
+pub(super) fn spelled(content: &Content) -> Option<&str> {
+    Some(&*content.content_type).filter(|spelled| *spelled != Content::JSON)
 }

@@ -19,6 +19,10 @@ const FAILURES: &str = include_str!("../../../src/store/postgres/sql/failures.sq
 const STATS: &str = include_str!("../../../src/store/postgres/sql/stats.sql");
 const CANCEL_REQUESTED: &str = include_str!("../../../src/store/postgres/sql/cancel_requested.sql");
 
+const LIMITS_BY_KEY: &str = include_str!("../../../src/store/postgres/sql/limits_by_key.sql");
+/// What runs under them.
+const BY_KEY: [&str; 4] = [CLAIM, CLAIM_IN_QUEUES, FINISH, RELEASE];
+
 /// What every test of this file begins with.
 const NOW: i64 = 1_700_000_000_000;
 /// A claim's limit here.
@@ -30,7 +34,7 @@ struct Place {
     client: Client,
 }
 
-/// What the end of one step may read and write: it is found twice by its key, locked, and entered in four indexes.
+/// What the end of one step may read and write: it is found by its key, and entered in its indexes.
 const BUFFERS_OF_AN_END: i64 = 40;
 
 /// What a statement cost.
@@ -103,6 +107,10 @@ impl Place {
     async fn cost(&self, statement: &str, values: &[(&str, &str)]) -> Cost {
         let text = spelled(statement, &self.schema.name, values);
         self.client.batch_execute("begin").await.unwrap();
+        if BY_KEY.contains(&statement) {
+            let limits = [("statement_timeout", "'60s'"), ("idle_timeout", "'60s'")];
+            self.client.batch_execute(&spelled(LIMITS_BY_KEY, "", &limits)).await.unwrap();
+        }
         let asked = self.client.simple_query(&format!("explain (analyze, buffers, format json) {text}")).await;
         let answer = asked.unwrap_or_else(|e| panic!("{text}\n{e:?}"));
         let row = answer.iter().find_map(|message| match message {
@@ -260,14 +268,13 @@ async fn quiet_queue_is_not_looked_for_in_the_backlog_of_the_others() {
 #[tokio::test]
 async fn ending_a_step_costs_the_same_however_many_are_claimed_and_end_with_it() {
     let Some(place) = Place::new("ends").await else { return };
-    // Nobody has counted since they were claimed.
+    // Nobody has counted since they were claimed. In a table so small, reading it as a whole seems to be cheapest.
     place.steps(4000, "claimed", "default", NOW).await;
     for statement in [FINISH, RELEASE] {
-        let (few, many) = (place.end(statement, 20).await, place.end(statement, 1000).await);
+        let (few, many) = (place.end(statement, 20).await, place.end(statement, 1500).await);
         assert!(few.buffers <= 20 * BUFFERS_OF_AN_END, "{} buffers: {}", few.buffers, few.plan);
-        assert!(many.buffers <= 1000 * BUFFERS_OF_AN_END, "{} buffers: {}", many.buffers, many.plan);
-        // A table this small may be read as a whole; what must not be is each claimed row for each that ends.
-        assert!(many.vain <= 10_000, "{} rows were looked at in vain: {}", many.vain, many.plan);
+        assert!(many.buffers <= 1500 * BUFFERS_OF_AN_END, "{} buffers: {}", many.buffers, many.plan);
+        assert!(many.vain <= 1500, "{} rows were looked at in vain: {}", many.vain, many.plan);
     }
 }
 

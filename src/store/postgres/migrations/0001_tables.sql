@@ -17,39 +17,43 @@ create table /*schema*/pod_health (
 insert into /*schema*/pod_health (pod_id, kind, meta)
 values ('control', 'control', '{"paused":[]}');
 
+-- What stays comes first and last: an update that finds room on its page logs only what lies between.
 create table /*schema*/step_tracker (
   step_id uuid primary key,
-  task text collate "C" not null,
-  queue text collate "C" not null default 'default' check (queue <> ''),
-  status text not null default 'pending'
-    check (status in ('blocked', 'scheduled', 'pending', 'claimed', 'completed', 'failed', 'cancelled')),
-  priority integer not null default 0,
-  payload bytea not null,
-  content_type text not null default 'application/json',
-  retry_count bigint not null default 0 check (retry_count >= 0),
-  max_retries bigint not null default 3 check (max_retries between 0 and 4294967295),
-  crash_count bigint not null default 0 check (crash_count >= 0),
-  claimed_by text collate "C",
-  claim_id uuid,
   created_ts bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
   available_ts bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
+  max_retries bigint not null default 3 check (max_retries between 0 and 4294967295),
+  retry_count bigint not null default 0 check (retry_count >= 0),
+  crash_count bigint not null default 0 check (crash_count >= 0),
+  priority integer not null default 0,
+  cancel_requested boolean not null default false,
+  queue text collate "C" not null default 'default' check (queue <> ''),
+  task text collate "C" not null,
+  timeout_ms bigint check (timeout_ms >= 0),
+  -- What a claim and a finish change.
   claimed_ts bigint,
+  claim_id uuid,
+  claimed_by text collate "C",
   last_update_ts bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
   finished_ts bigint,
-  timeout_ms bigint check (timeout_ms >= 0),
-  result bytea,
+  status text not null default 'pending'
+    check (status in ('blocked', 'scheduled', 'pending', 'claimed', 'completed', 'failed', 'cancelled')),
   result_content_type text,
-  error jsonb,
+  result bytea,
+  -- What few steps have.
   progress text,
-  unique_key text collate "C",
-  tags jsonb not null default '[]' check (jsonb_typeof(tags) = 'array'),
+  error jsonb,
+  schedule text,
   waiting_on uuid[],
   dependents uuid[],
-  schedule text,
-  cancel_requested boolean not null default false
+  unique_key text collate "C",
+  -- JSON where it is null, as result_content_type.
+  content_type text,
+  tags jsonb not null default '[]' check (jsonb_typeof(tags) = 'array'),
+  payload bytea not null
 ) with (
-  -- Room for the versions a step goes through; dead ones are swept early, for claims walk past them.
-  fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+  -- Room on the page for the versions a step goes through; dead ones are swept early, for claims walk past them.
+  fillfactor = 40, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
   autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05
 );
 

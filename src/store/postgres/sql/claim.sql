@@ -8,12 +8,12 @@ with paused as materialized (
     and kind = 'control'
 ),
 fresh as materialized (
-  select first.step_id, first.priority, first.created_ts
+  select first.at_row, first.step_id, first.priority, first.created_ts
   from unnest(:below, :at, :since) as span (below, at, since)
   cross join lateral (
     select *
     from (
-      select step_id, priority, created_ts
+      select ctid as at_row, step_id, priority, created_ts
       from /*schema*/step_tracker
       where status = 'pending'
         and last_update_ts = created_ts
@@ -31,7 +31,7 @@ fresh as materialized (
     union all
     select *
     from (
-      select step_id, priority, created_ts
+      select ctid as at_row, step_id, priority, created_ts
       from /*schema*/step_tracker
       where status = 'pending'
         and last_update_ts = created_ts
@@ -50,7 +50,7 @@ fresh as materialized (
   limit :limit_literal
 ),
 again as materialized (
-  select step_id, priority, created_ts
+  select ctid as at_row, step_id, priority, created_ts
   from /*schema*/step_tracker
   where status = 'pending'
     and last_update_ts <> created_ts
@@ -83,7 +83,7 @@ ranked as materialized (
   limit :candidates_literal
 ),
 overdue as materialized (
-  select step_tracker.step_id, step_tracker.priority, step_tracker.created_ts
+  select step_tracker.ctid as at_row, step_tracker.step_id, step_tracker.priority, step_tracker.created_ts
   from /*schema*/step_tracker
   join ranked on ranked.step_id = step_tracker.step_id
   where step_tracker.status = 'scheduled'
@@ -92,7 +92,7 @@ overdue as materialized (
   for update of step_tracker skip locked
 ),
 chosen as materialized (
-  select step_id
+  select at_row
   from (select * from fresh union all select * from again union all select * from overdue) as due
   order by priority desc, created_ts, step_id
   limit case
@@ -112,11 +112,11 @@ update /*schema*/step_tracker
 set status = 'claimed',
     claimed_by = :pod,
     claim_id = :claim_id,
-    claimed_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)),
-    last_update_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)),
+    claimed_ts = (select coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))),
+    last_update_ts = (select coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))),
     finished_ts = null
 from chosen
-where chosen.step_id = step_tracker.step_id
+where step_tracker.ctid = chosen.at_row
   and step_tracker.status in ('pending', 'scheduled')  -- precondition
   and exists (select 1 from /*schema*/pod_health where pod_id = :pod and kind = 'pod' and status <> 'down')  -- pod alive
 returning step_tracker.step_id, step_tracker.task, step_tracker.queue, step_tracker.priority, step_tracker.payload,

@@ -1,18 +1,12 @@
--- Record outcomes. Only the holder of a claim can; the claim_id stays as its receipt. Locks in step_id order.
+-- Record outcomes. Only the holder of a claim can; the claim_id stays as its receipt.
 with said as materialized (
   select step_id, claim_id, kind, result, content_type, cast(error as jsonb) as error, delay_ms, max_crashes
   from unnest(:step_ids, :claim_ids, :kinds, :results, :content_types, :errors, :delays, :max_crashes)
     as said (step_id, claim_id, kind, result, content_type, error, delay_ms, max_crashes)
-),
-held as materialized (
-  select step_tracker.step_id, said.claim_id, said.kind, said.result, said.content_type, said.error, said.delay_ms,
-    said.max_crashes
-  from /*schema*/step_tracker
-  join said on said.step_id = step_tracker.step_id
-    and said.claim_id = step_tracker.claim_id
-  where step_tracker.status = 'claimed'
-  order by step_tracker.step_id
-  for update of step_tracker
+  -- Always so. The planner takes it for rare, and begins with these rows: however few steps seem to be claimed to it,
+  -- none of those is held against each of these.
+  where coalesce(step_id, '00000000-0000-0000-0000-000000000000') = step_id
+    and coalesce(claim_id, '00000000-0000-0000-0000-000000000000') = claim_id
 )
 update /*schema*/step_tracker
 set status = case
@@ -31,7 +25,7 @@ set status = case
         when jsonb_typeof(step_tracker.error) = 'array' and jsonb_array_length(step_tracker.error) >= :errors_kept then step_tracker.error - 1
         when jsonb_typeof(step_tracker.error) = 'array' then step_tracker.error
         else '[]'
-      end || jsonb_build_array(said.error || jsonb_build_object('ts', coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)))) end,
+      end || jsonb_build_array(said.error || jsonb_build_object('ts', (select coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))))) end,
     available_ts = case
       when said.kind in ('retry', 'snooze') then coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) + least(said.delay_ms, 9223372036854775807 - coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)))
       else available_ts
@@ -40,10 +34,10 @@ set status = case
       when said.kind in ('complete', 'fail', 'cancel')
         or cancel_requested
         or said.kind = 'crash' and crash_count >= said.max_crashes
-        then coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+        then (select coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)))
     end,
-    last_update_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
-from held as said
+    last_update_ts = (select coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)))
+from said
 where said.step_id = step_tracker.step_id
   and step_tracker.claim_id = said.claim_id  -- fence
   and step_tracker.status = 'claimed'  -- fence

@@ -1,11 +1,16 @@
 -- Store new steps as claimed by :pod, where nobody in their queue has the turn before them; the others as `enqueue` does.
 -- Nobody: no pending or due step of the same queue at or above the priority, in the table or earlier in the batch.
 -- Asked once per queue and priority; steps that are pending since they were stored, from the floors on (:at, :since).
-with said as materialized (
+with clock as materialized (
+  select coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) as now
+),
+said as materialized (
   select
-    *,
-    greatest(coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)), coalesce(moment, coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) + least(delay_ms, 9223372036854775807 - coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))))) as available_ts
-  from unnest(
+    said.*,
+    clock.now,
+    greatest(clock.now, coalesce(moment, clock.now + least(delay_ms, 9223372036854775807 - clock.now))) as available_ts
+  from clock
+  cross join unnest(
       :step_ids, :tasks, :queues, :priorities, :payloads, :content_types, :max_retries,
       :moments, :delays, :timeouts, :unique_keys, :tags
     ) with ordinality as said (step_id, task, queue, priority, payload, content_type, max_retries, moment, delay_ms, timeout_ms, unique_key, tags, place)
@@ -13,7 +18,7 @@ with said as materialized (
 fresh as materialized (
   select
     said.*,
-    said.available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) as due,
+    said.available_ts <= said.now as due,
     said.task = any(:offered_tasks) as known
   from said
   where not exists (select 1 from /*schema*/step_tracker where step_tracker.step_id = said.step_id)
@@ -137,15 +142,15 @@ select
   payload,
   content_type,
   max_retries,
-  coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)),
+  now,
   available_ts,
-  coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)),
+  now,
   timeout_ms,
   unique_key,
   cast(tags as jsonb),
   case when handed then :pod end,
   case when handed then :claim_id end,
-  case when handed then coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) end
+  case when handed then now end
 from placed
 order by step_id
 on conflict do nothing

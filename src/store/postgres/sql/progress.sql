@@ -2,6 +2,10 @@
 with said as materialized (
   select step_id, claim_id, progress
   from unnest(:step_ids, :claim_ids, :reports) as said (step_id, claim_id, progress)
+  -- Always so. The planner takes it for rare, and begins with these rows: however few steps seem to be claimed to it,
+  -- none of those is held against each of these.
+  where coalesce(step_id, '00000000-0000-0000-0000-000000000000') = step_id
+    and coalesce(claim_id, '00000000-0000-0000-0000-000000000000') = claim_id
 ),
 held as materialized (
   select step_tracker.step_id, said.claim_id, said.progress
@@ -14,7 +18,7 @@ held as materialized (
 )
 update /*schema*/step_tracker
 set progress = said.progress,
-    last_update_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+    last_update_ts = (select coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)))
 from held as said
 where said.step_id = step_tracker.step_id
   and step_tracker.claim_id = said.claim_id  -- fence

@@ -2,6 +2,10 @@
 with said as materialized (
   select step_id, claim_id
   from unnest(:step_ids, :claim_ids) as said (step_id, claim_id)
+  -- Always so. The planner takes it for rare, and begins with these rows: however few steps seem to be claimed to it,
+  -- none of those is held against each of these.
+  where coalesce(step_id, '00000000-0000-0000-0000-000000000000') = step_id
+    and coalesce(claim_id, '00000000-0000-0000-0000-000000000000') = claim_id
 ),
 held as materialized (
   select step_tracker.step_id, step_tracker.claim_id
@@ -17,8 +21,8 @@ set status = case when cancel_requested then 'cancelled' else 'pending' end,
     claimed_by = null,
     claim_id = null,
     claimed_ts = null,
-    finished_ts = case when cancel_requested then coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) end,
-    last_update_ts = coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
+    finished_ts = case when cancel_requested then (select coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))) end,
+    last_update_ts = (select coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)))
 from held
 where held.step_id = step_tracker.step_id
   and step_tracker.claim_id = held.claim_id  -- fence
