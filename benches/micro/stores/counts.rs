@@ -8,19 +8,27 @@ use fleet_q::store::Tally;
 /// What so many calls asked of a store together.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counted {
-    pub calls: u32,
-    pub tally: Tally,
+    calls: u32,
+    tally: Tally,
+    /// What the store had counted before the call that is under way.
+    before: Option<Tally>,
 }
 
 /// By what was called, then where.
 static ALL: Mutex<BTreeMap<String, Counted>> = Mutex::new(BTreeMap::new());
 
 impl Counted {
-    /// Adds a call, by what the store had counted before and after it.
-    pub fn add(&mut self, before: Tally, after: Tally) {
-        self.calls += 1;
-        self.tally.statements += after.statements - before.statements;
-        self.tally.commits += after.commits - before.commits;
+    pub fn begin(&mut self, now: Tally) {
+        self.before = Some(now);
+    }
+
+    /// Adds the call under way, if there is one, with all that the store has counted since it began.
+    pub fn end(&mut self, now: Tally) {
+        if let Some(before) = self.before.take() {
+            self.calls += 1;
+            self.tally.statements += now.statements - before.statements;
+            self.tally.commits += now.commits - before.commits;
+        }
     }
 }
 

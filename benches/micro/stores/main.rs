@@ -17,7 +17,7 @@ use fleet_q::store::{Cycle, Enqueue, Finish, Verdict};
 
 use stand::{Case, Stand, cases};
 
-const SAMPLES: u32 = 300;
+const SAMPLES: u32 = 200;
 const QUICK_SAMPLES: u32 = 5;
 /// What counting has to look at.
 const STORED: usize = 10_000;
@@ -35,7 +35,10 @@ fn enqueue(bencher: Bencher, case: &Case) {
     let stand = Stand::open(case);
     bencher
         .counter(ItemsCount::new(case.steps))
-        .with_inputs(|| Enqueue { steps: stand.steps(case.steps), hand_off: None })
+        .with_inputs(|| {
+            stand.settle();
+            Enqueue { steps: stand.steps(case.steps), hand_off: None }
+        })
         .bench_local_refs(|call| stand.timed(stand.store.enqueue(call)));
     stand.close("enqueue");
 }
@@ -48,12 +51,14 @@ fn finish_and_claim(bencher: Bencher, case: &Case) {
     bencher
         .counter(ItemsCount::new(case.steps))
         .with_inputs(|| {
+            stand.settle();
             // The first call has nothing to finish: it is made here.
             if held.borrow().is_empty() {
                 stand.enqueue(case.steps);
                 *held.borrow_mut() = stand.claim(case.steps);
             }
             stand.enqueue(case.steps);
+            stand.settle();
             let finishes = held.take().into_iter().map(steps::completed).collect();
             Cycle { finishes, ..stand.asks(case.steps) }
         })
@@ -67,7 +72,7 @@ fn beat(bencher: Bencher, case: &Case) {
     let stand = Stand::open(case);
     (1..PODS).for_each(|n| stand.register(&format!("pod-{n:08x}")));
     let beat = steps::beat(&stand.pod);
-    bencher.bench_local(|| stand.timed(stand.store.beat(&beat)));
+    bencher.with_inputs(|| stand.settle()).bench_local_refs(|()| stand.timed(stand.store.beat(&beat)));
     stand.close("beat");
 }
 
@@ -75,7 +80,7 @@ fn beat(bencher: Bencher, case: &Case) {
 fn stats(bencher: Bencher, case: &Case) {
     let stand = Stand::open(case);
     stand.enqueue(case.steps);
-    bencher.bench_local(|| stand.timed(stand.store.stats()));
+    bencher.with_inputs(|| stand.settle()).bench_local_refs(|()| stand.timed(stand.store.stats()));
     stand.close("stats");
 }
 
@@ -86,6 +91,7 @@ fn hand_off(bencher: Bencher, case: &Case) {
     let last: RefCell<Option<Finish>> = RefCell::default();
     bencher
         .with_inputs(|| {
+            stand.settle();
             let finishes = last.take().into_iter().collect();
             let reply = stand.wait(stand.store.cycle(&Cycle { finishes, demand: None, ..stand.asks(0) }));
             assert!(reply.verdicts.iter().all(Verdict::is_stored), "what was handed off is the pod's");

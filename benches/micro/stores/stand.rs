@@ -7,13 +7,14 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use fleet_q::rules::step::{Claim, PodId, StepId};
 use fleet_q::rules::time::{Millis, Timestamp};
 use fleet_q::runtime::clock::{Clock, Draws, SystemClock, SystemDraws, new_claim_id};
 use fleet_q::store::clock::DatabaseClock;
 use fleet_q::store::url::OpenOptions;
-use fleet_q::store::{Cycle, CycleReply, Enqueue, Finish, HandOff, Migrate, NewStep, Result, Store};
+use fleet_q::store::{Cycle, CycleReply, Enqueue, Finish, HandOff, Migrate, NewStep, Result, Store, Tally};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -22,6 +23,8 @@ use super::steps;
 
 /// No store is given more in one call than a client gives it.
 const ROWS_PER_CALL: usize = 1000;
+/// A store that has asked for nothing for so long has sent its wake-ups.
+const QUIET: Duration = Duration::from_millis(4);
 const POD: &str = "bench-00000000";
 const POSTGRES_URL: &str = "FLEET_Q_TEST_POSTGRES_URL";
 
@@ -129,12 +132,24 @@ impl Stand {
         self.runtime.block_on(call).expect("the store answers")
     }
 
-    /// The same, and counts what was asked of the store meanwhile.
+    /// The same for a call that is timed: what it asks of the store is counted, until [`Stand::settle`].
     pub fn timed<T>(&self, call: impl Future<Output = Result<T>>) -> T {
-        let before = self.store.tally();
-        let answer = self.wait(call);
-        self.counted.borrow_mut().add(before, self.store.tally());
-        answer
+        self.counted.borrow_mut().begin(self.store.tally());
+        self.wait(call)
+    }
+
+    /// Waits until the store asks for nothing more by itself: a wake-up is sent after the answer, and must be counted
+    /// with the call that caused it, not with the next one.
+    pub fn settle(&self) {
+        let mut seen = self.store.tally();
+        while seen != Tally::default() {
+            self.runtime.block_on(tokio::time::sleep(QUIET));
+            let now = self.store.tally();
+            if std::mem::replace(&mut seen, now) == now {
+                break;
+            }
+        }
+        self.counted.borrow_mut().end(seen);
     }
 
     /// New steps, each with an id after the last.
@@ -180,6 +195,7 @@ impl Stand {
 
     /// Ends the store, and keeps what was asked of it under this name.
     pub fn close(self, what: &str) {
+        self.settle();
         counts::keep(format!("{what}, {}", self.case), *self.counted.borrow());
         self.runtime.block_on(self.store.close());
         if let (Some(schema), Some(url)) = (&self.schema, postgres_url()) {
