@@ -143,7 +143,7 @@ impl Stand {
     pub fn settle(&self) {
         let mut seen = self.store.tally();
         while seen != Tally::default() {
-            self.runtime.block_on(tokio::time::sleep(QUIET));
+            self.runtime.block_on(async { tokio::time::sleep(QUIET).await });
             let now = self.store.tally();
             if std::mem::replace(&mut seen, now) == now {
                 break;
