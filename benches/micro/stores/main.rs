@@ -17,7 +17,7 @@ use fleet_q::store::{Cycle, Enqueue, Finish, Verdict};
 
 use stand::{Case, Stand, cases};
 
-const SAMPLES: u32 = 200;
+const SAMPLES: u32 = 100;
 const QUICK_SAMPLES: u32 = 5;
 /// What counting has to look at.
 const STORED: usize = 10_000;
