@@ -111,6 +111,11 @@ bench-postgres: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed
 bench-profile: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Say where the time of a drain on Postgres goes, by statement and by function
 	$(BENCH_POSTGRES) -m postgres.profile
 
+# `cargo bench` is the release profile, in the target folder of all; without a server, Postgres is left out, loudly.
+.PHONY: bench-micro
+bench-micro: $(VENV)/.tools ## Time rules and the calls of each store, one caller; 2 minutes after the build; FILTER=name picks; BENCH_QUICK=1 (15 s)
+	$(PY) scripts/test-postgres $(CARGO) bench --locked --quiet --bench rules --bench stores -- $(FILTER)
+
 # Restartable: what was loaded and measured stays in the cache until the folder is removed; about 30 GB while it runs.
 .PHONY: bench-layout
 bench-layout: $(BENCH)/venv-layout/.installed ## Measure layouts of STEP_TRACKER on Postgres (an hour); LAYOUT_QUICK=1 (5 min)

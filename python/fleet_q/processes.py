@@ -82,7 +82,9 @@ class Processes:
 
     def _order(self, order: Work | tuple[int, StopReason]) -> None:
         self._orders.append(order)
-        self._nudge()
+        # The managing thread brings orders too, those that its reports made room for, and looks before it waits.
+        if self._thread is None or threading.get_ident() != self._thread.ident:
+            self._nudge()
 
     def _nudge(self) -> None:
         try:
@@ -103,9 +105,7 @@ class Processes:
             shift = Shift(self._core, Seats(self._limits, selector, self._hello))
             try:
                 while not shift.is_over:
-                    shift.take(self._orders)
-                    shift.work(closing=self._closing)
-                    self._send_all(shift)
+                    self._work_off(shift)
                     if not shift.is_over:
                         self._wait(selector, shift)
             except Exception:
@@ -114,6 +114,15 @@ class Processes:
                 self._send_all(shift)
                 return False
         return True
+
+    def _work_off(self, shift: Shift) -> None:
+        """Do what is due, and what our own reports make due: a child that is free need not wait for a wake-up."""
+        while True:
+            shift.take(self._orders)
+            shift.work(closing=self._closing)
+            self._send_all(shift)
+            if shift.is_over or not self._orders:
+                return
 
     def _wait(self, selector: selectors.BaseSelector, shift: Shift) -> None:
         for key, events in selector.select(shift.patience()):
@@ -135,5 +144,6 @@ class Processes:
             "argv": sys.argv,
             "main": main_module() if in_script else {},
             "limit": self._result_limit,
+            "weighs": self._limits.max_rss is not None,
             "tasks": places,
         }

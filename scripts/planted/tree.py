@@ -19,7 +19,8 @@ from planted.defects import Edit
 __all__ = ["ROOT", "DriftError", "SameError", "Tree", "edited"]
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "pyproject.toml", "src", "python", "tests", "scripts")
+FILES = ("Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "pyproject.toml")
+PARTS = (*FILES, "src", "python", "tests", "scripts", "benches")
 LEFT_OUT = {"__pycache__", ".pytest_cache"}
 ANY_LINES = "\n(?:.*\n)*?"
 

@@ -26,7 +26,7 @@ struct Stretch {
 ///
 /// Where both queues and executors are bound, a lane reserves its share of both; `turn` rotates who
 /// is served first, so that an empty lane cannot starve its neighbours for more than a round.
-pub(crate) fn lanes(ask: &Ask, tasks: &[TaskInfo], fast: &BTreeSet<Arc<str>>, turn: usize) -> Vec<Lane> {
+pub fn lanes(ask: &Ask, tasks: &[TaskInfo], fast: &BTreeSet<Arc<str>>, turn: usize) -> Vec<Lane> {
     let mut groups = groups(ask, tasks, fast);
     let mut stretches = stretches(ask);
     let mut pairs: Vec<(usize, usize)> =

@@ -20,7 +20,7 @@ mod hand_off;
 pub mod handler;
 pub mod health;
 mod heartbeat_loop;
-mod lanes;
+pub mod lanes;
 mod leader_loop;
 mod lifecycle;
 mod meta;

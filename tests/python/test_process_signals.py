@@ -155,3 +155,29 @@ def test_every_stop_ends_a_body_that_does_not_listen(fq: FleetQ, tmp_path: Path,
     assert int(began.read_text()) not in children()
     processes.close()
     assert children() == {}
+
+
+def test_steps_that_reports_make_room_for_follow_on_by_themselves(fq: FleetQ) -> None:
+    task, steps, ended = fq.task(run="process")(bodies.nothing), 500, threading.Event()
+    payload = task.codec.encode((), {}, metadata=None, limit=1000)
+    unsent, done = iter(range(1, steps)), list[int]()
+
+    def submit(slot: int) -> None:
+        words = {"step_id": "s", "queue": "q", "retry_count": 0, "max_retries": 0, "claim_id": "c"}
+        processes.submit(cast("Job", SimpleNamespace(slot=slot, task=task.name, payload=payload, **words)), task)
+
+    def send(reports: Sequence[Report]) -> None:
+        # As the core does: each end brings the next step, on the thread that told it.
+        done.extend(slot for slot, *_ in reports)
+        for _, slot in zip(reports, unsent, strict=False):
+            submit(slot)
+        if len(done) == steps:
+            ended.set()
+
+    # One child: no other's end wakes the managing thread.
+    processes = Processes(Limits(1), core=Told(), send=send, tasks=[task], result_limit=1000)
+    submit(0)
+    assert ended.wait(30)
+    processes.close()
+    assert sorted(done) == list(range(steps))
+    assert children() == {}
