@@ -64,9 +64,10 @@ pub struct Ask {
     pub by_executor_ahead: BTreeMap<Executor, u32>,
 }
 
-/// So many round trips' worth of steps are held ahead: one while a call is under way, one that the call brings,
-/// one for the rate to grow by.
-const ROUND_TRIPS_AHEAD: f64 = 3.0;
+/// So many round trips' worth of steps are held ahead: three, for a step is held for one while it is brought, one while
+/// it runs and one while its end is stored, and two for the rate to grow by. With three the rate grows by a third of the
+/// pod's places per trip and window; with more, by a share of itself.
+const ROUND_TRIPS_AHEAD: f64 = 5.0;
 
 /// No look-ahead is deeper, whatever was measured: a third of it is a batch beyond which no store gains.
 pub const AHEAD_MAX: u32 = 1500;

@@ -20,8 +20,10 @@ pub const FULL_LOOK_MS: i64 = 1_000;
 const FULL_LOOK_SHARE: i64 = 20;
 /// Fronts with a floor; the others are read from the start.
 pub const TRACKED_MAX: usize = 16;
-/// Floors are read anew after this many claimed steps, or claims.
+/// Floors are read anew after this many claimed steps in so many claims at least, or after so many claims. A claim
+/// then walks over no more entries that died since the last look than four times what it takes, or 256.
 const STEPS_PER_LOOK: usize = 256;
+const LARGE_CLAIMS_PER_LOOK: u32 = 4;
 const CLAIMS_PER_LOOK: u32 = 8;
 /// Below and above every priority.
 pub const NO_PRIORITY: (i64, i64) = (i32::MIN as i64 - 1, i32::MAX as i64 + 1);
@@ -121,7 +123,8 @@ impl Floors {
 
     /// Whether it is time that a claim also asks where the fronts are now.
     pub fn want_a_look(&self) -> bool {
-        self.steps_since >= STEPS_PER_LOOK || self.claims_since >= CLAIMS_PER_LOOK
+        let walked_far = self.steps_since >= STEPS_PER_LOOK && self.claims_since >= LARGE_CLAIMS_PER_LOOK;
+        walked_far || self.claims_since >= CLAIMS_PER_LOOK
     }
 
     /// Learns from a call that was committed. `claimed` names the fronts that its steps came from.

@@ -8,7 +8,7 @@ use crate::rules::demand::{Ahead, Pace, look_ahead};
 use crate::rules::time::{Millis, Monotonic};
 
 /// Over how long a rate is measured: what ended longer ago counts for less and less.
-const WINDOW_S: f64 = 0.5;
+const WINDOW_S: f64 = 0.25;
 
 /// Rates are brought up to date no more often than this.
 const STRIDE: Millis = Millis(10);

@@ -93,18 +93,18 @@ impl Connections {
 
     /// As `write`, but the driver's own error can still be asked whether a row was at fault.
     pub async fn try_write(&self, calls: &[Call<'_>]) -> Result<Answers, Failure> {
-        self.rivalling(&self.sql.limits, calls).await
+        self.rivalling(&self.sql.begin_work, calls).await
     }
 
     /// As `try_write`, for statements that name the rows they mean, or take them in the order of an index.
     pub async fn try_write_by_key(&self, calls: &[Call<'_>]) -> Result<Answers, Failure> {
-        self.rivalling(&self.sql.limits_by_key, calls).await
+        self.rivalling(&self.sql.begin_by_key, calls).await
     }
 
-    async fn rivalling(&self, limits: &Statement, calls: &[Call<'_>]) -> Result<Answers, Failure> {
+    async fn rivalling(&self, begin: &Statement, calls: &[Call<'_>]) -> Result<Answers, Failure> {
         let mut rounds = 1;
         loop {
-            match self.on_pool(limits, calls, Effect::Possible).await {
+            match self.on_pool(begin, calls, Effect::Possible).await {
                 Err(Failure::Said(error)) if is_rivalry(&error) && rounds < RIVALRY_ROUNDS => rounds += 1,
                 answer => return answer,
             }
@@ -113,7 +113,9 @@ impl Connections {
 
     /// Runs statements that only read.
     pub async fn read(&self, calls: &[Call<'_>]) -> Result<Answers> {
-        self.on_pool(&self.sql.limits, calls, Effect::None).await.map_err(|failure| failure.into_error(Effect::None))
+        self.on_pool(&self.sql.begin_work, calls, Effect::None)
+            .await
+            .map_err(|failure| failure.into_error(Effect::None))
     }
 
     /// A connection of the pool, for what is not one round trip.
@@ -121,10 +123,9 @@ impl Connections {
         self.pool.get().await.map_err(of_pool)
     }
 
-    async fn on_pool(&self, limits: &Statement, calls: &[Call<'_>], effect: Effect) -> Result<Answers, Failure> {
+    async fn on_pool(&self, begin: &Statement, calls: &[Call<'_>], effect: Effect) -> Result<Answers, Failure> {
         let lent = self.lend().await.map_err(Failure::Other)?;
-        let limits = self.limits(limits.call(None));
-        let answer = self.in_time(&lent, &limits, calls, effect).await;
+        let answer = self.in_time(&lent, begin, calls, effect).await;
         if !matches!(&answer, Ok(_) | Err(Failure::Said(_))) {
             // What did not answer may still be busy with it; nobody else gets this connection.
             drop(Object::take(lent));
@@ -141,8 +142,7 @@ impl Connections {
             // Its driver ends with it: every call on it then says that the connection is closed.
             None => self.connect().await?.0,
         };
-        let limits = self.limits(self.sql.limits_of_beat.call(None));
-        let answer = self.in_time(&client, &limits, calls, Effect::Possible).await;
+        let answer = self.in_time(&client, &self.sql.begin_beat, calls, Effect::Possible).await;
         if answer.is_ok() {
             *held = Some(client);
         }
@@ -173,22 +173,23 @@ impl Connections {
         Tally { statements: statements.load(Ordering::Relaxed), commits: commits.load(Ordering::Relaxed) }
     }
 
-    pub fn limits<'a>(&self, call: Call<'a>) -> Call<'a> {
-        let ms = format!("{}ms", self.statement_timeout.as_millis());
-        call.with("statement_timeout", ms.clone()).with("idle_timeout", ms)
+    /// What a transaction begins with.
+    pub fn opening(&self, begin: &Statement) -> String {
+        let ms = i64::try_from(self.statement_timeout.as_millis()).unwrap_or(i64::MAX);
+        begin.call(None).number("timeout_literal", ms).spelled().0
     }
 
     async fn in_time(
         &self,
         client: &Client,
-        limits: &Call<'_>,
+        begin: &Statement,
         calls: &[Call<'_>],
         effect: Effect,
     ) -> Result<Answers, Failure> {
-        // With begin, limits and commit.
-        self.tally[0].fetch_add(calls.len() as u64 + 3, Ordering::Relaxed);
+        // With begin and commit.
+        self.tally[0].fetch_add(calls.len() as u64 + 2, Ordering::Relaxed);
         let patience = self.statement_timeout + ANSWER_GRACE;
-        match tokio::time::timeout(patience, transaction(client, limits, calls)).await {
+        match tokio::time::timeout(patience, transaction(client, &self.opening(begin), calls)).await {
             Ok(answer) => {
                 self.tally[1].fetch_add(u64::from(answer.is_ok()), Ordering::Relaxed);
                 answer.map_err(Failure::Said)
@@ -212,16 +213,19 @@ impl Failure {
 
 /// One round trip: everything is sent before the first answer is awaited, so that a caller who gives
 /// up leaves no transaction open. The first error in order is the one that matters: it spoils the rest.
-async fn transaction(client: &Client, limits: &Call<'_>, calls: &[Call<'_>]) -> Result<Answers, tokio_postgres::Error> {
-    let begin = client.batch_execute(include_str!("sql/begin.sql"));
+pub(super) async fn transaction(
+    client: &Client,
+    begin: &str,
+    calls: &[Call<'_>],
+) -> Result<Answers, tokio_postgres::Error> {
+    let begin = client.batch_execute(begin);
     let commit = client.batch_execute(include_str!("sql/commit.sql"));
-    let spelled: Vec<_> = std::iter::once(limits).chain(calls).map(Call::spelled).collect();
+    let spelled: Vec<_> = calls.iter().map(Call::spelled).collect();
     let statements = join_all(spelled.iter().map(|(text, values)| client.query_typed(text, values)));
     // Polled in this order at first, and a request is sent when it is first polled.
     let (opened, answers, committed) = tokio::join!(biased; begin, statements, commit);
     opened?;
-    let mut rows = answers.into_iter().collect::<Result<Answers, _>>()?;
+    let rows = answers.into_iter().collect::<Result<Answers, _>>()?;
     committed?;
-    rows.remove(0);
     Ok(rows)
 }

@@ -72,11 +72,10 @@ async fn run(db: &Connections, finishes: &[Told<'_>], part: &Part<'_>) -> Result
     let mut calls = Vec::new();
     calls.extend(ends.iter().flat_map(|wave| wave_calls(db, &finishes[wave.clone()])));
     calls.extend(gives_back.iter().map(|wave| release_call(db, &part.releases[wave.clone()])));
-    calls.push(db.call(&db.sql.pod_alive).with("pod", part.pod.as_str()));
     let due = part.known.due();
     calls.extend(part.demand.map(|demand| claim::calls(db, part.pod, demand, &part.looks, due)).unwrap_or_default());
     calls.extend(part.looks.iter().filter(|look| look.asks).map(|look| fronts(db, look)));
-    calls.push(due_from(db.call(&db.sql.next_due), due));
+    calls.push(due_from(db.call(&db.sql.next_due), due).with("pod", part.pod.as_str()));
     let mut rows = db.try_write_by_key(&calls).await?.into_iter();
     let mut next = || rows.next().ok_or_else(|| internal("a statement was not answered"));
 
@@ -86,14 +85,12 @@ async fn run(db: &Connections, finishes: &[Told<'_>], part: &Part<'_>) -> Result
         for wave in gives_back {
             reply.released.extend(released(&part.releases[wave], &next()?)?);
         }
-        let pod = next()?;
-        let pod = pod.first().ok_or_else(|| internal("one row was expected"))?;
-        (reply.pod_alive, reply.now) = (pod.try_get("alive")?, Timestamp(pod.try_get("now")?));
         let claims = part.demand.map(|demand| claim::claims(demand, &mut next)).transpose()?.unwrap_or_default();
         let fronts = part.looks.iter().map(|look| if look.asks { seen_fronts(&next()?) } else { Ok(Vec::new()) });
         let fronts = fronts.collect::<Result<Vec<_>>>()?;
         let clock = next()?;
         let clock = clock.first().ok_or_else(|| internal("one row was expected"))?;
+        (reply.pod_alive, reply.now) = (clock.try_get("alive")?, Timestamp(clock.try_get("now")?));
         reply.next_due = clock.try_get::<_, Option<i64>>("next_due")?.map(Timestamp);
         learn(part, due, clock, fronts, &claims)?;
         reply.claims = claims.into_iter().flatten().collect();

@@ -3,10 +3,9 @@
 //! Each question is a transaction of its own that only reads: what is refused costs no other answer.
 
 use deadpool_postgres::Object;
-use futures_util::future::join_all;
 use tokio_postgres::{Client, Row};
 
-use super::connection::Connections;
+use super::connection::{Connections, transaction};
 use super::errors::{Effect, internal, of_statement};
 use super::examined;
 use super::sql::{Call, Statement};
@@ -115,20 +114,10 @@ impl Look<'_> {
 
     /// One statement in one transaction, in one round trip, within the server's limit and ours.
     async fn ask(&self, call: Call<'_>) -> Result<Vec<Row>> {
-        let limits = self.db.limits(self.db.sql.limits.call(None));
-        let asked = async {
-            let begin = self.client.batch_execute(include_str!("sql/begin_look.sql"));
-            let spelled = [limits.spelled(), call.spelled()];
-            let statements = join_all(spelled.iter().map(|(text, values)| self.client.query_typed(text, values)));
-            let commit = self.client.batch_execute(include_str!("sql/commit.sql"));
-            let (opened, answers, committed) = tokio::join!(biased; begin, statements, commit);
-            opened?;
-            let mut rows = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
-            committed?;
-            Ok(rows.pop().unwrap_or_default())
-        };
+        let begin = self.db.opening(&self.db.sql.begin_look);
+        let asked = transaction(&self.client, &begin, std::slice::from_ref(&call));
         match tokio::time::timeout(self.db.patience(), asked).await {
-            Ok(answer) => answer.map_err(|e| of_statement(e, Effect::None)),
+            Ok(answer) => Ok(answer.map_err(|e| of_statement(e, Effect::None))?.pop().unwrap_or_default()),
             Err(late) => Err(Error::unavailable("no answer in time", late)),
         }
     }

@@ -150,9 +150,10 @@ macro_rules! statements {
 }
 
 statements!(
-    limits,
-    limits_of_beat,
-    limits_by_key,
+    begin_work,
+    begin_by_key,
+    begin_beat,
+    begin_look,
     impatience,
     migrate_limits,
     migrate_lock,
@@ -176,7 +177,6 @@ statements!(
     claim,
     claim_in_queues,
     claim_suspect,
-    pod_alive,
     next_due,
     fronts,
     mine,

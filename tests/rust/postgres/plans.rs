@@ -19,7 +19,7 @@ const FAILURES: &str = include_str!("../../../src/store/postgres/sql/failures.sq
 const STATS: &str = include_str!("../../../src/store/postgres/sql/stats.sql");
 const CANCEL_REQUESTED: &str = include_str!("../../../src/store/postgres/sql/cancel_requested.sql");
 
-const LIMITS_BY_KEY: &str = include_str!("../../../src/store/postgres/sql/limits_by_key.sql");
+const BEGIN_BY_KEY: &str = include_str!("../../../src/store/postgres/sql/begin_by_key.sql");
 /// What runs under them.
 const BY_KEY: [&str; 4] = [CLAIM, CLAIM_IN_QUEUES, FINISH, RELEASE];
 
@@ -106,11 +106,8 @@ impl Place {
     /// Runs a statement with these values, tells what it cost, and undoes it.
     async fn cost(&self, statement: &str, values: &[(&str, &str)]) -> Cost {
         let text = spelled(statement, &self.schema.name, values);
-        self.client.batch_execute("begin").await.unwrap();
-        if BY_KEY.contains(&statement) {
-            let limits = [("statement_timeout", "'60s'"), ("idle_timeout", "'60s'")];
-            self.client.batch_execute(&spelled(LIMITS_BY_KEY, "", &limits)).await.unwrap();
-        }
+        let begin = if BY_KEY.contains(&statement) { BEGIN_BY_KEY } else { "begin" };
+        self.client.batch_execute(&begin.replace(":timeout_literal", "60000")).await.unwrap();
         let asked = self.client.simple_query(&format!("explain (analyze, buffers, format json) {text}")).await;
         let answer = asked.unwrap_or_else(|e| panic!("{text}\n{e:?}"));
         let row = answer.iter().find_map(|message| match message {

@@ -48,7 +48,8 @@ pub(super) fn headers(file: &File) -> Vec<String> {
     vec![file.finding(1, "the first line says what the statement promises: -- Give up to :limit …")]
 }
 
-/// Files with more than one statement. A semicolon inside a text or a comment counts for none.
+/// Files with more than one statement. A semicolon inside a text or a comment counts for none, and settings that are
+/// local to the transaction belong to its `begin`.
 pub(super) fn several(file: &File) -> Vec<String> {
     if dialect_and_stem(file).is_none() {
         return vec![];
@@ -56,6 +57,9 @@ pub(super) fn several(file: &File) -> Vec<String> {
     let mut ended = false;
     for (n, line) in file.lines() {
         // Every second part is inside quotes; what they hold is replaced by nothing.
+        if line.starts_with("set local ") {
+            continue;
+        }
         let bare: String = line.split('\'').step_by(2).collect::<Vec<_>>().join("''");
         for c in bare.split("--").next().unwrap_or_default().chars().filter(|c| !c.is_whitespace()) {
             if ended {

@@ -1,2 +1,4 @@
--- Open a transaction that only reads, which a standby allows too.
+-- As `begin_work`, for a transaction that only reads, which a standby allows too.
 begin isolation level read committed read only;
+set local statement_timeout = :timeout_literal;
+set local idle_in_transaction_session_timeout = :timeout_literal;

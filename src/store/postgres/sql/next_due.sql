@@ -1,6 +1,7 @@
 -- When the next step that is not yet due will be, and since when the longest due one is; null without one.
--- With the clock at the call's begin, and how long the call has taken so far.
+-- With the clock at the call's begin, how long the call has taken so far, and whether the pod's row is there and not down.
 select
+  exists (select 1 from /*schema*/pod_health where pod_id = :pod and kind = 'pod' and status <> 'down') as alive,
   (
     select min(available_ts)
     from /*schema*/step_tracker
