@@ -116,6 +116,10 @@ bench-profile: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Say where the
 bench-micro: $(VENV)/.tools ## Time rules and the calls of each store, one caller; 2 minutes after the build; FILTER=name picks; BENCH_QUICK=1 (15 s)
 	$(PY) scripts/test-postgres $(CARGO) bench --locked --quiet --bench rules --bench stores -- $(FILTER)
 
+.PHONY: bench-curves
+bench-curves: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Measure fleet-q on Postgres over sizes (an hour, 12 GB); CURVES=pods+backlog picks; CURVES_QUICK=1 (2 min)
+	$(BENCH_POSTGRES) -m curves
+
 # Restartable: what was loaded and measured stays in the cache until the folder is removed; about 30 GB while it runs.
 .PHONY: bench-layout
 bench-layout: $(BENCH)/venv-layout/.installed ## Measure layouts of STEP_TRACKER on Postgres (an hour); LAYOUT_QUICK=1 (5 min)

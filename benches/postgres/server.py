@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -48,11 +48,11 @@ class Counters(NamedTuple):
 class Server:
     """A Postgres in a folder that goes away, on a port of this machine, as most users reach theirs."""
 
-    def __init__(self, programs: Brought, folder: Path) -> None:
+    def __init__(self, programs: Brought, folder: Path, more: Mapping[str, str]) -> None:
         self._port = _free_port()
         own = {"listen_addresses": "127.0.0.1", "port": str(self._port), "log_line_prefix": "at %d: "}
         unsaid = {"log_parameter_max_length": "0", "log_checkpoints": "off", "timezone": "GMT", "log_timezone": "GMT"}
-        self._server = servers.Server(programs, folder, settings={**own, **unsaid, **SETTINGS})
+        self._server = servers.Server(programs, folder, settings={**own, **unsaid, **SETTINGS, **more})
         self._pgbench = programs.programs[0].parent / "pgbench"
         self._folder = folder
         self._log = folder / "postgres.log"
@@ -174,12 +174,12 @@ class Database:
 
 
 @contextmanager
-def measured_server(scratch: Path) -> Iterator[tuple[Server, Path]]:
-    """Run the newest Postgres of the wheel in a folder that goes away, on the measured disk."""
+def measured_server(scratch: Path, **more: str) -> Iterator[tuple[Server, Path]]:
+    """Run the newest Postgres of the wheel in a folder that goes away, on the measured disk; `more` are settings."""
     with tempfile.TemporaryDirectory(prefix="fleet-q-bench-", dir=scratch) as name:
         folder = Path(name)
         folder.chmod(0o711)
-        server = Server(wheel(), folder / "server")
+        server = Server(wheel(), folder / "server", more)
         try:
             server.start()
             yield server, folder
