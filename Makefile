@@ -120,6 +120,10 @@ bench-micro: $(VENV)/.tools ## Time rules and the calls of each store, one calle
 bench-curves: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Measure fleet-q on Postgres over sizes (an hour, 12 GB); CURVES=pods+backlog picks; CURVES_QUICK=1 (2 min)
 	$(BENCH_POSTGRES) -m curves
 
+.PHONY: bench-stress
+bench-stress: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## 64 pods on one queue, one step for 64 idle pods, an old snapshot (half an hour); STRESS_QUICK=1 (2 min)
+	$(BENCH_POSTGRES) -m stress
+
 # Restartable: what was loaded and measured stays in the cache until the folder is removed; about 30 GB while it runs.
 .PHONY: bench-layout
 bench-layout: $(BENCH)/venv-layout/.installed ## Measure layouts of STEP_TRACKER on Postgres (an hour); LAYOUT_QUICK=1 (5 min)

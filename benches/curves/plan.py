@@ -86,7 +86,7 @@ def _places(ground: Ground, places: int) -> Sample:
 def _payload(ground: Ground, size: int) -> Sample:
     count = min(_count(), BYTES_MOST // size)
     found = ground.worked(Fleet(), count, body_bytes=size)
-    return {**found, "mb": found["rate"] * size / 1e6}
+    return {"rate": found["rate"], "mb": found["rate"] * size / 1e6, "p50": found["p50"], "p99": found["p99"]}
 
 
 def _stored_payload(ground: Ground, size: int) -> Sample:
@@ -99,6 +99,7 @@ def _duration(ground: Ground, task_ms: int) -> Sample:
     fleet = Fleet(task_ms=task_ms)
     most = 1000 * fleet.places / task_ms if task_ms else 0.0
     found = ground.worked(fleet, _count(most or RATE_MOST))
+    del found["connections"]  # no matter of duration
     return {**found, "most": most, "share": found["rate"] / most} if most else found
 
 
@@ -149,7 +150,8 @@ CURVES = [
         _places,
         "One process, bodies that return at once. "
         "For bodies that wait, what you need is rate × duration; more than the knee brings nothing to short ones, "
-        "and each place more is one more step to rescue when the pod dies.",
+        "and each place more is one more step to rescue when the pod dies. "
+        "*connections* are what the pod holds open, whatever its places.",
     ),
     Curve(
         "duration",
@@ -173,7 +175,7 @@ CURVES = [
         "One process, 100 places; the argument is text that does not compress. "
         "Each step brings its payload through the server, the wire and a JSON parser, so there is a size from which "
         "bytes per second count and no longer steps. "
-        "Put what is larger than the knee into a file or a table of your own, and its name into the step.",
+        "Put what is larger than where it falls into a file or a table of your own, and its name into the step.",
     ),
     Curve(
         "stored-payload",
@@ -184,7 +186,7 @@ CURVES = [
         _stored_payload,
         "32 callers at once. "
         "What is stored is written twice, to the log and to the table, and the log is what a commit waits for: "
-        "beyond the knee the disk's bytes per second are the limit, for your other tables too.",
+        "where the curve falls, the disk's bytes per second are the limit, for your other tables too.",
         late="one call",
     ),
     Curve(
