@@ -124,6 +124,10 @@ bench-curves: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Measure fleet-
 bench-stress: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## 64 pods on one queue, one step for 64 idle pods, an old snapshot (half an hour); STRESS_QUICK=1 (2 min)
 	$(BENCH_POSTGRES) -m stress
 
+.PHONY: soak
+soak: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## An hour at 70 % of the peak, with kills: does anything grow or go missing; SOAK_MINUTES; SOAK_QUICK=1 (2 min)
+	$(BENCH_POSTGRES) -m soak
+
 # Restartable: what was loaded and measured stays in the cache until the folder is removed; about 30 GB while it runs.
 .PHONY: bench-layout
 bench-layout: $(BENCH)/venv-layout/.installed ## Measure layouts of STEP_TRACKER on Postgres (an hour); LAYOUT_QUICK=1 (5 min)

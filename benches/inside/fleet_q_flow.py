@@ -37,7 +37,7 @@ class Flow:
         self.sent = 0
         self.told = asyncio.Event()
         self._ticks = FOLDER / "ticks"
-        self._file = os.open(FOLDER / "sent", os.O_WRONLY | os.O_CREAT)
+        self._file = os.open(FOLDER / "sent", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 
     async def put(self, count: int) -> None:
         """Store so many."""
