@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
-
-mpl.use("svg")
-
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from curves.knees import knee
 from curves.plan import Curve
-from figures import Figure
+from drawing import COLOURS, PALE, axes_of, from_zero, logarithmic, save, spread
 from postgres.results import Results
 
 __all__ = ["draw"]
 
-LINE, LATE, MARK = "#0072b2", ("#e69f00", "#cc79a7"), "#999999"
-
 
 def draw(results: Results, curves: Sequence[Curve], folder: Path) -> None:
     """Write `postgres-curve-NAME.svg` for each."""
-    # The same figures give the same file; text stays text.
-    mpl.rcParams.update({"svg.hashsalt": "fleet-q", "svg.fonttype": "none", "font.size": 9})
     for curve in curves:
         _draw(results, curve, folder / f"postgres-curve-{curve.name}.svg")
 
@@ -33,36 +24,30 @@ def draw(results: Results, curves: Sequence[Curve], folder: Path) -> None:
 def _draw(results: Results, curve: Curve, file: Path) -> None:
     rates = results.line(curve.name, "rate")
     late = {metric: results.line(curve.name, metric) for metric in ("p50", "p99")}
-    rows = 2 if any(late.values()) else 1
-    figure, axes = plt.subplots(rows, 1, figsize=(6.4, 2.6 * rows), squeeze=False, sharex=True)
-    above, below = axes[0][0], axes[-1][0]
-    _line(above, rates, LINE, "steps/s")
-    above.set_ylim(bottom=0)
-    above.yaxis.set_major_formatter("{x:,g}")
-    above.set_ylabel("steps/s")
+    figure, axes = axes_of(2 if any(late.values()) else 1)
+    spread(axes[0], rates, COLOURS[0])
+    from_zero(axes[0], max((one.most for one in rates.values()), default=0.0), "steps/s")
     if bend := knee({x: one.median for x, one in rates.items()}):
-        above.axvline(bend.enough_at, color=MARK, lw=0.8, ls="--")
+        axes[0].axvline(bend.enough_at, color=PALE, lw=0.8, ls="--")
         if bend.fallen_at is not None:
-            above.axvline(bend.fallen_at, color=MARK, lw=0.8, ls=":")
-    if rows == 2:
-        for (metric, line), colour in zip(late.items(), LATE, strict=True):
-            _line(below, line, colour, metric)
-        below.set_yscale("log")
-        below.yaxis.set_major_formatter("{x:g}")
-        below.set_ylabel(f"{curve.late}, ms")
+            axes[0].axvline(bend.fallen_at, color=PALE, lw=0.8, ls=":")
+    for below in axes[1:]:
+        for (metric, line), colour in zip(late.items(), COLOURS[1:], strict=False):
+            spread(below, line, colour, metric)
+        logarithmic(below, f"{curve.late}, ms")
         below.legend(frameon=False)
-    below.set_xlabel(curve.axis)
-    below.set_xscale("symlog" if 0 in rates else "log")
-    below.xaxis.set_major_formatter("{x:,g}")
-    for axis in (above, below):
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(file, metadata={"Date": None})
-    plt.close(figure)
+    _sizes(axes[-1], curve, list(rates))
+    save(figure, file)
 
 
-def _line(axis: Axes, line: dict[float, Figure], colour: str, label: str) -> None:
-    """Draw medians, with least and most as whiskers."""
-    medians = [one.median for one in line.values()]
-    spread = [[one.median - one.least for one in line.values()], [one.most - one.median for one in line.values()]]
-    axis.errorbar(list(line), medians, yerr=spread, color=colour, label=label, marker="o", ms=3, lw=1.4, elinewidth=0.8)
+def _sizes(axis: Axes, curve: Curve, xs: Sequence[float]) -> None:
+    """Let each step to the right be a factor, from nothing on if there is a point at nothing."""
+    axis.set_xlabel(curve.axis)
+    if 0 in xs:
+        least = min((x for x in xs if x), default=1.0)
+        axis.set_xscale("symlog", linthresh=least, linscale=0.5)
+        axis.set_xlim(left=-0.1 * least)
+        axis.set_xticks(xs)
+    else:
+        axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:,g}")

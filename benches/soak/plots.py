@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
-
-mpl.use("svg")
-
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from drawing import COLOURS, axes_of, from_zero, logarithmic, save
 from postgres.results import Results
 
 __all__ = ["PLOTS", "draw"]
 
-COLOURS = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#999999", "#56b4e9", "#d55e00", "#000000")
 KILL = "#dddddd"
 PLOTS = {
     "rate": ("steps/s", ("rate",), False),
@@ -30,31 +25,23 @@ PLOTS = {
 
 def draw(results: Results, folder: Path) -> None:
     """Write `soak-NAME.svg` for each."""
-    # The same figures give the same file; text stays text.
-    mpl.rcParams.update({"svg.hashsalt": "fleet-q", "svg.fonttype": "none", "font.size": 9})
     samples, kills = results.samples["soak"]["samples"], results.samples["soak"].get("kills", [])
-    for name, (says, begins, logarithmic) in PLOTS.items():
-        figure, axis = plt.subplots(figsize=(6.4, 2.4))
+    for name, (title, begins, is_logarithmic) in PLOTS.items():
+        figure, (axis,) = axes_of(1)
         for kill in kills:
             axis.axvline(kill["t"] / 60, color=KILL, lw=0.6, zorder=0)
-        _lines(axis, samples, begins)
-        if logarithmic:
-            axis.set_yscale("log")
-        else:
-            axis.set_ylim(bottom=0)
-        axis.yaxis.set_major_formatter("{x:,g}")
-        axis.set_ylabel(says)
+        most = _lines(axis, samples, begins)
+        logarithmic(axis, title) if is_logarithmic else from_zero(axis, most, title)
         axis.set_xlabel("minutes; each line behind is a kill")
-        axis.spines[["top", "right"]].set_visible(False)
-        figure.tight_layout()
-        figure.savefig(folder / f"soak-{name}.svg", metadata={"Date": None})
-        plt.close(figure)
+        save(figure, folder / f"soak-{name}.svg")
 
 
-def _lines(axis: Axes, samples: Sequence[dict[str, float]], begins: tuple[str, ...]) -> None:
+def _lines(axis: Axes, samples: Sequence[dict[str, float]], begins: tuple[str, ...]) -> float:
+    """Draw what was seen, and give the most of it."""
     names = sorted({name for sample in samples for name in sample if name.startswith(begins)})
     for name, colour in zip(names, COLOURS, strict=False):
         seen = [sample for sample in samples if name in sample]
         axis.plot([one["t"] / 60 for one in seen], [one[name] for one in seen], color=colour, label=name, lw=1.0)
     if len(names) > 1:
         axis.legend(frameon=False, ncols=len(names))
+    return max((sample[name] for sample in samples for name in names if name in sample), default=0.0)

@@ -4,50 +4,42 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
-
-mpl.use("svg")
-
-import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
-
+from drawing import COLOURS, PALE, axes_of, from_zero, save, spread
 from postgres.results import Results
 from stress.scenes import WINDOWS
 
 __all__ = ["draw"]
 
-COLOURS = {"nothing": "#999999", "snapshot": "#0072b2"}
+LINES = {"nothing": PALE, "snapshot": COLOURS[0]}
 
 
 def draw(results: Results, folder: Path, held_s: float) -> None:
     """Write `postgres-stress-pods.svg` and `postgres-stress-snapshot.svg`."""
-    # The same figures give the same file; text stays text.
-    mpl.rcParams.update({"svg.hashsalt": "fleet-q", "svg.fonttype": "none", "font.size": 9})
-    figure, axis = plt.subplots(figsize=(6.4, 2.8))
+    _pods(results, folder / "postgres-stress-pods.svg")
+    _held(results, folder / "postgres-stress-snapshot.svg", held_s)
+
+
+def _pods(results: Results, file: Path) -> None:
+    figure, (axis,) = axes_of(1)
     rates = results.line("pods", "rate")
-    medians = [one.median for one in rates.values()]
-    spread = [[one.median - one.least for one in rates.values()], [one.most - one.median for one in rates.values()]]
-    axis.errorbar(list(rates), medians, yerr=spread, color="#0072b2", marker="o", ms=3, lw=1.4, elinewidth=0.8)
+    spread(axis, rates, COLOURS[0])
+    from_zero(axis, max((one.most for one in rates.values()), default=0.0), "steps/s")
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_formatter("{x:g}")
     axis.set_xlabel("pods on one queue")
-    _save(figure, axis, folder / "postgres-stress-pods.svg")
+    save(figure, file)
 
-    figure, axis = plt.subplots(figsize=(6.4, 2.8))
+
+def _held(results: Results, file: Path, held_s: float) -> None:
+    figure, (axis,) = axes_of(1)
     minutes = [(n + 0.5) * held_s / WINDOWS / 60 for n in range(WINDOWS)]
-    for name, colour in COLOURS.items():
+    most = 0.0
+    for name, colour in LINES.items():
         found = [results.figure(("held", name, f"window {n}")) for n in range(WINDOWS)]
-        axis.plot(minutes, [one.median if one else 0.0 for one in found], color=colour, label=f"{name} held", lw=1.4)
+        rates = [one.median if one else 0.0 for one in found]
+        axis.plot(minutes, rates, color=colour, label=f"{name} held", lw=1.4)
+        most = max(most, *rates)
+    from_zero(axis, most, "steps/s")
     axis.legend(frameon=False)
     axis.set_xlabel("minutes of full load")
-    _save(figure, axis, folder / "postgres-stress-snapshot.svg")
-
-
-def _save(figure: plt.Figure, axis: Axes, file: Path) -> None:
-    axis.set_ylim(bottom=0)
-    axis.set_ylabel("steps/s")
-    axis.yaxis.set_major_formatter("{x:,g}")
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(file, metadata={"Date": None})
-    plt.close(figure)
+    save(figure, file)
