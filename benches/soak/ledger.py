@@ -39,6 +39,7 @@ select
   sum(n_dead_tup), sum(n_live_tup)
 from pg_stat_user_tables where relname in ('step_tracker', 'pod_health')
 """
+FINAL = ("completed", "failed", "cancelled")
 MIB = 2**20
 
 
@@ -59,12 +60,13 @@ def outcome(database: Database, accepted: int) -> Sample:
     """Say what became of the steps that were accepted, once none is open."""
     with closing(database.server.look(database.name)) as db:
         by_state = {str(state): float(steps) for state, steps in db.execute(ENDED).fetchall()}
-    again, completed = by_state.pop("again", 0.0), by_state.pop("completed", 0.0)
+    completed, failed, cancelled, again = (by_state.get(one, 0.0) for one in (*FINAL, "again"))
+    # Rows that went before they had ended, and those that still have not, are in no final state.
     return {
         "accepted": accepted,
         "completed": completed,
-        "otherwise": sum(by_state.values()),
-        "lost": accepted - completed - sum(by_state.values()),
+        "otherwise": failed + cancelled,
+        "lost": accepted - completed - failed - cancelled,
         "recorded twice": again,
     }
 
