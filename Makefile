@@ -117,15 +117,15 @@ bench-micro: $(VENV)/.tools ## Time rules and the calls of each store, one calle
 	$(PY) scripts/test-postgres $(CARGO) bench --locked --quiet --bench rules --bench stores -- $(FILTER)
 
 .PHONY: bench-curves
-bench-curves: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Measure fleet-q on Postgres over sizes (an hour, 12 GB); CURVES=pods+backlog picks; CURVES_QUICK=1 (2 min)
+bench-curves: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Measure over sizes on Postgres (an hour, 12 GB); CURVES=pods+backlog picks; CURVES_QUICK=1 (2 min)
 	$(BENCH_POSTGRES) -m curves
 
 .PHONY: bench-stress
-bench-stress: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## 64 pods on one queue, one step for 64 idle pods, an old snapshot (half an hour); STRESS_QUICK=1 (2 min)
+bench-stress: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Measure 64 pods on one queue, and an old snapshot (half an hour); STRESS_QUICK=1 (1 min)
 	$(BENCH_POSTGRES) -m stress
 
 .PHONY: soak
-soak: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## An hour at 70 % of the peak, with kills: does anything grow or go missing; SOAK_MINUTES; SOAK_QUICK=1 (2 min)
+soak: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Soak for an hour at 70 % of the peak, with kills; SOAK_MINUTES; SOAK_QUICK=1 (2 min)
 	$(BENCH_POSTGRES) -m soak
 
 # Restartable: what was loaded and measured stays in the cache until the folder is removed; about 30 GB while it runs.
