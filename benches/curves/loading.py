@@ -25,13 +25,13 @@ from generate_series(1::bigint, %(count)s) as n, body, begin
 FINISHED = """
 insert into step_tracker (
   step_id, task, status, payload, claimed_by, claim_id, created_ts, available_ts, claimed_ts, last_update_ts,
-  finished_ts, result, result_content_type
+  finished_ts, result
 )
 select
   uuidv7(make_interval(secs => -age)), 'loaded', 'completed',
   convert_to('{"args":[' || n || '],"kwargs":{},"metadata":{}}', 'UTF8'),
   'loaded-00000001', gen_random_uuid(), birth, birth, birth + 10, birth + 20, birth + 20,
-  convert_to('null', 'UTF8'), 'application/json'
+  convert_to('null', 'UTF8')
 from generate_series(1::bigint, %(count)s) as n
 cross join lateral (select 36000.0 * (1 - n::float8 / %(count)s) + 60 as age) as at
 cross join lateral (select cast((extract(epoch from now()) - age) * 1000 as bigint) as birth) as born

@@ -18,10 +18,10 @@ LASTS_S = 1.0 if QUICK else 6.0
 HELD_S = float(os.environ.get("STRESS_HELD_S", "10" if QUICK else "600"))
 """How long an old snapshot is held."""
 
-WAKES = 3 if QUICK else 30
+WAKES = 6 if QUICK else 30
 """How many single steps idle pods are woken for."""
 
-IDLE_S = 3.0 if QUICK else 30.0
+IDLE_S = 6.0 if QUICK else 30.0
 """How long they are watched while there is nothing."""
 
 KEPT = CACHE / ("stress-quick.json" if QUICK else "stress.json")
