@@ -12,7 +12,7 @@ from tables import short, table
 
 __all__ = ["written"]
 
-HEAD = f"""# An hour on Postgres
+HEAD = f"""# A soak on Postgres
 
 Whether anything grows while pods work and die: memory, latency, tables.
 `make soak` wrote this page; timings are never test assertions.
