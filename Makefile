@@ -116,6 +116,18 @@ bench-profile: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Say where the
 bench-micro: $(VENV)/.tools ## Time rules and the calls of each store, one caller; 2 minutes after the build; FILTER=name picks; BENCH_QUICK=1 (15 s)
 	$(PY) scripts/test-postgres $(CARGO) bench --locked --quiet --bench rules --bench stores -- $(FILTER)
 
+.PHONY: bench-curves
+bench-curves: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Measure over sizes on Postgres (an hour, 12 GB); CURVES=pods+backlog picks; CURVES_QUICK=1 (2 min)
+	$(BENCH_POSTGRES) -m curves
+
+.PHONY: bench-stress
+bench-stress: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Measure 64 pods on one queue, and an old snapshot (half an hour); STRESS_QUICK=1 (1 min)
+	$(BENCH_POSTGRES) -m stress
+
+.PHONY: soak
+soak: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Soak for an hour at 70 % of the peak, with kills; SOAK_MINUTES; SOAK_QUICK=1 (2 min)
+	$(BENCH_POSTGRES) -m soak
+
 # Restartable: what was loaded and measured stays in the cache until the folder is removed; about 30 GB while it runs.
 .PHONY: bench-layout
 bench-layout: $(BENCH)/venv-layout/.installed ## Measure layouts of STEP_TRACKER on Postgres (an hour); LAYOUT_QUICK=1 (5 min)

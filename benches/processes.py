@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import trees
 
@@ -44,25 +44,39 @@ class Run:
 
     def call(self, *command: str | Path) -> float:
         """Run a caller to its end; gives the seconds it printed."""
+        return float(self.told(*command)["seconds"])
+
+    def told(self, *command: str | Path) -> dict[str, Any]:
+        """Do the same; gives all that it printed."""
         done = subprocess.run(
             list(map(str, command)), env=self._environment, cwd=INSIDE, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             raise BenchError(f"{' '.join(map(str, command[1:]))}: {_reason(done.stderr)}")
-        return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+        return dict(json.loads(done.stdout.splitlines()[-1]))
 
     @contextmanager
     def workers(self, count: int, *command: str | Path) -> Iterator[None]:
         """Run so many workers, until the block ends."""
         with ExitStack() as stack:
-            log = stack.enter_context((self.folder / "workers.log").open("ab"))
             for _ in range(count):
-                worker = subprocess.Popen(
-                    list(map(str, command)), env=self._environment, cwd=INSIDE, stdout=log, stderr=log
-                )
-                self._workers.append(worker)
-                stack.callback(self._end, worker)
+                stack.callback(self.end, self.start(*command))
             yield
+
+    def start(self, *command: str | Path) -> subprocess.Popen[bytes]:
+        """Start one more worker, for whoever ends it with `end` or `kill`."""
+        with (self.folder / "workers.log").open("ab") as log:
+            worker = subprocess.Popen(
+                list(map(str, command)), env=self._environment, cwd=INSIDE, stdout=log, stderr=log
+            )
+        self._workers.append(worker)
+        return worker
+
+    def kill(self, worker: subprocess.Popen[bytes]) -> None:
+        """`kill -9`, without a word before."""
+        self._workers.remove(worker)
+        worker.kill()
+        worker.wait()
 
     def forget_ticks(self) -> None:
         """Begin the count anew; workers keep the file open."""
@@ -106,7 +120,10 @@ class Run:
         """Give the processor time that the workers used up to now, all together."""
         return sum(trees.cpu_s(worker.pid) for worker in self._workers)
 
-    def _end(self, worker: subprocess.Popen[bytes]) -> None:
+    def end(self, worker: subprocess.Popen[bytes]) -> None:
+        """Ask a worker to end, and see that it does; one that was killed has."""
+        if worker not in self._workers:
+            return
         self._workers.remove(worker)
         worker.send_signal(signal.SIGTERM)
         try:

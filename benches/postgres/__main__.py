@@ -12,20 +12,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-import machine
 from postgres import page, plots, settings
 from postgres.plan import Part, parts
 from postgres.results import Results
+from postgres.running import facts, shown, take_turns
 from postgres.scenes import Scenes
-from postgres.server import SETTINGS, Server, measured_server
-from processes import BenchError
+from postgres.server import measured_server
 
 KEPT = settings.CACHE / ("postgres-quick.json" if settings.QUICK else "postgres.json")
 
@@ -39,7 +34,7 @@ def main() -> int:
     else:
         results = Results.read(KEPT) if settings.RESUME and KEPT.exists() else Results()
         with measured_server(settings.SCRATCH) as (server, folder):
-            results.facts |= _facts(server)
+            results.facts |= facts(server)
             _measure(results, parts(Scenes(server, folder), results))
     _tell(results)
     return 1 if any("fleet-q" in what for what in results.missing) else 0
@@ -60,43 +55,10 @@ def _tell(results: Results) -> None:
 
 def _measure(results: Results, planned: list[Part]) -> None:
     began = time.monotonic()
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("", total=sum(part.times for part in planned))
-        for turn in range(settings.REPEATS):
-            for part in planned:
-                if turn >= part.times:
-                    continue
-                progress.update(bar, description=f"{part.scene}, {part.name}")
-                if turn >= results.done(part.scene, part.name):
-                    _repeat(results, part)
-                    results.write(KEPT)
-                progress.advance(bar)
+    with shown(sum(part.times for part in planned)) as bar:
+        take_turns(results, planned, bar, KEPT)
     results.facts["took"] = f"{time.monotonic() - began:.0f} s"
     results.write(KEPT)
-
-
-def _repeat(results: Results, part: Part) -> None:
-    what = f"{part.scene}, {part.name}"
-    if what in results.missing:
-        return
-    try:
-        found = part.measure()
-    except (BenchError, subprocess.SubprocessError) as error:
-        results.missing[what] = str(error)
-        return
-    if isinstance(found, list):
-        results.late(part.scene, part.name, found)
-    else:
-        results.add(part.scene, part.name, found)
-
-
-def _facts(server: Server) -> dict[str, str]:
-    facts = machine.facts(settings.SCRATCH)
-    durable = "fsync, full_page_writes and synchronous_commit on"
-    set_so = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
-    return {**facts, "Postgres": server.version(), "settings": f"{set_so}; else as initdb leaves it: {durable}"}
 
 
 if __name__ == "__main__":

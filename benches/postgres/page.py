@@ -10,6 +10,7 @@ from typing import Any
 from figures import Figure
 from postgres.results import Results
 from postgres.targets import OURS, PEER, Verdict, judged
+from tables import short, table
 
 __all__ = ["kept", "read_kept", "written"]
 
@@ -74,8 +75,8 @@ def written(results: Results, before: dict[str, Any], *, command: str, quick: bo
     parts = ["**A quick run: a small part of the work. Not for comparing.**\n"] if quick else []
     parts += [HEAD.format(times=times), "## Where", ""]
     facts = {**results.facts, "versions": ", ".join(results.versions), "command": f"`{command}`"}
-    parts += _table(["what", "which"], [[name, fact] for name, fact in facts.items()])
-    parts += ["", *_table(["who", "how it ran"], [[f"**{name}**", how] for name, how in results.how.items()])]
+    parts += table(["what", "which"], [[name, fact] for name, fact in facts.items()])
+    parts += ["", *table(["who", "how it ran"], [[f"**{name}**", how] for name, how in results.how.items()])]
     verdicts = judged(results)
     parts += ["", "## Targets", "", *_targets(results, verdicts)]
     parts += [f"\nNot measured: {what}: {why}" for what, why in results.missing.items()]
@@ -110,7 +111,7 @@ def _targets(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
         row = [target.what, _median(verdict.limit), _median(verdict.peer), _median(gylo), f"**{verdict.ours or '–'}**"]
         reached = {True: "yes", False: "**no**", None: "–"}[verdict.reached]
         rows.append([*row, _times(verdict.to_limit()), _times(verdict.to_peer()), target.asked(), reached])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _before_and_after(results: Results, before: dict[str, Any], verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -122,9 +123,9 @@ def _before_and_after(results: Results, before: dict[str, Any], verdicts: Sequen
     for verdict in verdicts:
         then = before["rows"].get(verdict.target.what)
         if then and verdict.ours:
-            now = [_short(verdict.ours.median), _times(verdict.to_limit())]
-            rows.append([verdict.target.what, _short(then[0]), _times(then[1]), *now])
-    yield from _table(["", "before", "÷ limit", "now", "÷ limit"], rows)
+            now = [short(verdict.ours.median), _times(verdict.to_limit())]
+            rows.append([verdict.target.what, short(then[0]), _times(then[1]), *now])
+    yield from table(["", "before", "÷ limit", "now", "÷ limit"], rows)
 
 
 def _scene(results: Results, scene: str) -> list[str]:
@@ -134,20 +135,12 @@ def _scene(results: Results, scene: str) -> list[str]:
         [f"**{name}**" if name == OURS else name, *(str(results.figure((scene, name, one)) or "–") for one in metrics)]
         for name in by_name
     ]
-    return _table(["", *(METRICS[metric] for metric in metrics)], rows)
+    return table(["", *(METRICS[metric] for metric in metrics)], rows)
 
 
 def _median(figure: Figure | None) -> str:
-    return _short(figure.median) if figure else "–"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return short(figure.median) if figure else "–"
 
 
 def _times(ratio: float | None) -> str:
     return "–" if ratio is None else f"{ratio:.2f}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]

@@ -32,7 +32,7 @@ SIZES = {"thread": 8, "process": 2}
 SHOWN = 25
 
 DURATION = re.compile(
-    r"^at {}: LOG:  duration: ([\d.]+) ms(?:  (parse|bind|execute|statement)[^:]*: (.*(?:\n\t.*)*))?".replace(
+    r"^at {} \S*: LOG:  duration: ([\d.]+) ms(?:  (parse|bind|execute|statement)[^:]*: (.*(?:\n\t.*)*))?".replace(
         "{}", r"\w+"
     ),
     re.MULTILINE,

@@ -71,3 +71,8 @@ class Results:
         scene, name, what = key
         values = [sample[what] for sample in self.samples.get(scene, {}).get(name, []) if what in sample]
         return figure(values) if values else None
+
+    def line(self, scene: str, what: str) -> dict[float, Figure]:
+        """Give what was measured at each point of a scene whose names are numbers, in order."""
+        found = {float(name): self.figure((scene, name, what)) for name in self.samples.get(scene, {})}
+        return {x: one for x, one in sorted(found.items()) if one}

@@ -111,13 +111,18 @@ class Scenes:
     def on(self, contender: Contender) -> Iterator[tuple[Run, Database]]:
         """Give a folder and an empty database, set up for one contender."""
         name = "bench_" + "".join(letter if letter.isalnum() else "_" for letter in contender.name)
-        with folder_in(self.scratch) as folder, self.server.database(name) as database:
-            ours = {"FLEET_Q_URL": database.url, "FLEET_Q_LOCAL_PATH": str(folder / "local")}
-            paced = {"BENCH_URL": database.url, "BENCH_EVERY_S": str(LATENCY_EVERY_S)}
-            run = Run(folder, {**contender.environment, **ours, **paced})
+        with self.server.database(name) as database, self.running(contender, database) as run:
             run.call(*contender.setup)
             database.flush()
             yield run, database
+
+    @contextmanager
+    def running(self, contender: Contender, database: Database) -> Iterator[Run]:
+        """Give a folder for processes of a contender, on a database that is there."""
+        with folder_in(self.scratch) as folder:
+            ours = {"FLEET_Q_URL": database.url, "FLEET_Q_LOCAL_PATH": str(folder / "local")}
+            paced = {"BENCH_URL": database.url, "BENCH_EVERY_S": str(LATENCY_EVERY_S)}
+            yield Run(folder, {**contender.environment, **ours, **paced})
 
 
 @contextmanager

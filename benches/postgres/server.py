@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -28,7 +28,8 @@ SETTINGS = {"shared_buffers": "512MB"}
 
 # Who looks on is not counted: neither its statements nor, as it stays in another database, its transactions.
 LOOKED_ON = "-c log_statement=none -c log_min_duration_statement=-1"
-STATEMENT = r"^at {database}: LOG:  (?:statement|execute [^:]*): "
+# Each line names the database and the transaction that it belongs to.
+STATEMENT = r"^at {database} (\S*): LOG:  (?:statement|execute [^:]*): "
 REPORTED_S = 0.3
 """A backend that ended has reported what it did by then."""
 
@@ -48,11 +49,11 @@ class Counters(NamedTuple):
 class Server:
     """A Postgres in a folder that goes away, on a port of this machine, as most users reach theirs."""
 
-    def __init__(self, programs: Brought, folder: Path) -> None:
+    def __init__(self, programs: Brought, folder: Path, more: Mapping[str, str]) -> None:
         self._port = _free_port()
-        own = {"listen_addresses": "127.0.0.1", "port": str(self._port), "log_line_prefix": "at %d: "}
+        own = {"listen_addresses": "127.0.0.1", "port": str(self._port), "log_line_prefix": "at %d %v: "}
         unsaid = {"log_parameter_max_length": "0", "log_checkpoints": "off", "timezone": "GMT", "log_timezone": "GMT"}
-        self._server = servers.Server(programs, folder, settings={**own, **unsaid, **SETTINGS})
+        self._server = servers.Server(programs, folder, settings={**own, **unsaid, **SETTINGS, **more})
         self._pgbench = programs.programs[0].parent / "pgbench"
         self._folder = folder
         self._log = folder / "postgres.log"
@@ -97,6 +98,15 @@ class Server:
     def statements(self, database: str, since: Counters) -> int:
         """Count what the log says was executed in a database since then."""
         return len(re.findall(STATEMENT.format(database=re.escape(database)), self.said(since), re.MULTILINE))
+
+    def here(self) -> Counters:
+        """Mark where the log is now, without waiting for anybody; it counts nothing else."""
+        return Counters(0, 0, self._log.stat().st_size)
+
+    def begun(self, database: str, since: Counters) -> int:
+        """Count the transactions to which the statements belong that the log names since then."""
+        pattern = STATEMENT.format(database=re.escape(database))
+        return len(set(re.findall(pattern, self.said(since), re.MULTILINE)))
 
     def said(self, since: Counters) -> str:
         """Give what the server logged since then."""
@@ -160,6 +170,10 @@ class Database:
         """Have logged how long each statement of new sessions takes to be parsed, planned and executed."""
         self._set("log_min_duration_statement", "0")
 
+    def begun(self, since: Counters) -> int:
+        """Count the transactions that executed something here since then, as far as statements are logged."""
+        return self.server.begun(self.name, since)
+
     def _set(self, name: str, value: str) -> None:
         with closing(self.server.look()) as db:
             db.execute(f"alter database \"{self.name}\" set {name} = '{value}'")
@@ -174,12 +188,12 @@ class Database:
 
 
 @contextmanager
-def measured_server(scratch: Path) -> Iterator[tuple[Server, Path]]:
-    """Run the newest Postgres of the wheel in a folder that goes away, on the measured disk."""
+def measured_server(scratch: Path, **more: str) -> Iterator[tuple[Server, Path]]:
+    """Run the newest Postgres of the wheel in a folder that goes away, on the measured disk; `more` are settings."""
     with tempfile.TemporaryDirectory(prefix="fleet-q-bench-", dir=scratch) as name:
         folder = Path(name)
         folder.chmod(0o711)
-        server = Server(wheel(), folder / "server")
+        server = Server(wheel(), folder / "server", more)
         try:
             server.start()
             yield server, folder

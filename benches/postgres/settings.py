@@ -18,18 +18,21 @@ __all__ = [
     "QUICK",
     "REPEATS",
     "RESUME",
+    "ROOT",
     "SCRATCH",
     "WHEEL",
+    "flag",
 ]
 
 ROOT = Path(__file__).parents[2]
 
 
-def _flag(name: str) -> bool:
+def flag(name: str) -> bool:
+    """Say whether a variable switches something on."""
     return os.environ.get(name, "") not in {"", "0"}
 
 
-QUICK = _flag("BENCH_QUICK")
+QUICK = flag("BENCH_QUICK")
 REPEATS = int(os.environ.get("BENCH_REPEATS", "1" if QUICK else "5"))
 PART = 15 if QUICK else 1
 """By how much a quick run divides what is enqueued and drained."""
@@ -44,7 +47,7 @@ LONG = 20_000 if QUICK else int(os.environ.get("BENCH_LONG", "1000000"))
 ONLY = frozenset(os.environ.get("BENCH_ONLY", "").replace(",", " ").split())
 """Names of scenes, or of their groups; empty: all of them."""
 
-RESUME = _flag("BENCH_RESUME")
+RESUME = flag("BENCH_RESUME")
 CACHE = Path(os.environ.get("BENCH_CACHE", Path.home() / ".cache" / "fleet-q" / "bench"))
 WHEEL = Path(os.environ.get("BENCH_WHEEL") or next((CACHE / "dist").glob("*.whl"), CACHE / "dist"))
 SCRATCH = Path(os.environ.get("BENCH_FOLDER_ROOT", "/var/tmp"))  # noqa: S108 - a folder of its own is made in it

@@ -1,0 +1,1 @@
+"""Measures whether fleet-q degrades or collapses under stress on Postgres; run by `make bench-stress`."""
