@@ -70,7 +70,6 @@ DEFECTS = (
         ("test_p8_frozen.py::test_p3_outcomes_of_a_pod_that_was_frozen_are_refused_and_it_registers_anew",),
         "before its body ended|whose body never ended",
         (
-            Edit(f"{SQL}/finish.sql", "    and said.claim_id = step_tracker.claim_id\n"),
             Edit(f"{SQL}/finish.sql", "  and step_tracker.claim_id = said.claim_id  -- fence\n"),
             Edit(f"{SQL}/release.sql", "    and said.claim_id = step_tracker.claim_id\n"),
         ),

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleet_q::rules::step::PodId;
 use fleet_q::rules::time::Millis;
 use fleet_q::store::clock::{DatabaseClock, PinnedClock};
 use fleet_q::store::postgres::{PostgresOptions, PostgresStore};
-use fleet_q::store::{Accepted, Enqueue, Error, MarkDead, Migrate, NewStep, Store};
+use fleet_q::store::{Accepted, Cycle, Enqueue, Error, Finish, MarkDead, Migrate, NewStep, Store, Verdict};
 
 use super::{fresh, options, server};
-use crate::conformance::fixtures::{T0, TIMING, beat_of, registration, step};
+use crate::conformance::fixtures::{T0, TIMING, asks, beat_of, complete, ordinary, registration, step};
 
 /// A transaction of somebody else's, left open.
 async fn open_transaction(url: &str, sql: &str) -> tokio_postgres::Client {
@@ -78,6 +79,54 @@ async fn key_in_a_users_open_transaction_holds_up_its_own_step_only_and_not_for_
     assert_eq!(store.enqueue(&call(step(2))).await.unwrap(), [Ok(Accepted::Stored)]);
     theirs.batch_execute("rollback").await.unwrap();
     assert_eq!(store.enqueue(&call(keyed)).await.unwrap(), [Ok(Accepted::Stored)]);
+}
+
+#[tokio::test]
+async fn outcome_that_waited_for_a_cancel_request_is_recorded() {
+    let Some(server) = server::get() else { return };
+    let (open, schema) = fresh(server, "held_finish");
+    let store = Arc::new(open());
+    store.migrate(Migrate::Apply).await.unwrap();
+    let pod: PodId = "a-00000001".into();
+    store.register(&registration("a-00000001")).await.unwrap();
+    store.enqueue(&Enqueue { steps: vec![step(1), step(2)], hand_off: None }).await.unwrap();
+    let claimed = store.cycle(&asks(&pod, ordinary(7, 2))).await.unwrap().claims;
+    let finishes: Vec<Finish> =
+        claimed.iter().map(|claimed| Finish { claim: claimed.claim, outcome: complete() }).collect();
+    let request = format!("update \"{}\".step_tracker set cancel_requested = true", schema.name);
+    let theirs = open_transaction(&server.url, &request).await;
+    let ending = tokio::spawn({
+        let (store, call) = (Arc::clone(&store), Cycle { pod, finishes, releases: vec![], demand: None });
+        async move { store.cycle(&call).await }
+    });
+    while waiting(&theirs).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    theirs.batch_execute("commit").await.unwrap();
+    assert_eq!(ending.await.unwrap().unwrap().verdicts, [Verdict::Recorded, Verdict::Recorded]);
+}
+
+#[tokio::test]
+async fn step_that_another_transaction_stores_at_the_same_moment_is_there_already() {
+    let Some(server) = server::get() else { return };
+    let (open, schema) = fresh(server, "same_id");
+    let store = Arc::new(open());
+    store.migrate(Migrate::Apply).await.unwrap();
+    let insert = format!(
+        "insert into \"{}\".step_tracker (step_id, task, payload) values ('{}', 't', '')",
+        schema.name,
+        step(1).step_id
+    );
+    let theirs = open_transaction(&server.url, &insert).await;
+    let storing = tokio::spawn({
+        let (store, call) = (Arc::clone(&store), Enqueue { steps: vec![step(1), step(2)], hand_off: None });
+        async move { store.enqueue(&call).await }
+    });
+    while waiting(&theirs).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    theirs.batch_execute("commit").await.unwrap();
+    assert_eq!(storing.await.unwrap().unwrap(), [Ok(Accepted::Existing), Ok(Accepted::Stored)]);
 }
 
 #[tokio::test]
