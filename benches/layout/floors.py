@@ -17,7 +17,6 @@ MARGIN_MS = 1_000
 FULL_LOOK_MS = 1_000
 FULL_LOOK_SHARE = 20
 STEPS_PER_LOOK = 256
-LARGE_CLAIMS_PER_LOOK = 4
 CLAIMS_PER_LOOK = 8
 LOWEST, HIGHEST = -(2**31) - 1, 2**31
 
@@ -51,8 +50,7 @@ class Floors:
 
     def asks(self) -> bool:
         """Say whether a cycle asks where the fronts are now."""
-        walked_far = self.steps >= STEPS_PER_LOOK and self.claims >= LARGE_CLAIMS_PER_LOOK
-        return bool(self.since) and (walked_far or self.claims >= CLAIMS_PER_LOOK)
+        return bool(self.since) and (self.steps >= STEPS_PER_LOOK or self.claims >= CLAIMS_PER_LOOK)
 
     def given(self, queues: Sequence[str] = ()) -> dict[str, Value]:
         """Give the values by which statements begin at the floors, over all queues or in some."""
