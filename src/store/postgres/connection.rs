@@ -101,6 +101,12 @@ impl Connections {
         self.rivalling(&self.sql.begin_by_key, calls).await
     }
 
+    /// Runs statements whose effect may be lost with the server: the commit does not wait for its disk.
+    pub async fn write_lazily(&self, calls: &[Call<'_>]) -> Result<Answers> {
+        let answer = self.on_pool(&self.sql.begin_lazily, calls, Effect::Possible).await;
+        answer.map_err(|failure| failure.into_error(Effect::Possible))
+    }
+
     async fn rivalling(&self, begin: &Statement, calls: &[Call<'_>]) -> Result<Answers, Failure> {
         let mut rounds = 1;
         loop {
@@ -142,7 +148,7 @@ impl Connections {
             // Its driver ends with it: every call on it then says that the connection is closed.
             None => self.connect().await?.0,
         };
-        let answer = self.in_time(&client, &self.sql.begin_beat, calls, Effect::Possible).await;
+        let answer = self.in_time(&client, &self.sql.begin_lazily, calls, Effect::Possible).await;
         if answer.is_ok() {
             *held = Some(client);
         }

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use super::claim;
 use super::connection::{Connections, Failure};
 use super::errors::{Effect, internal, partly, row_fault};
-use super::finish::{Told, finish_waves, finished, release_call, release_waves, released, wave_calls};
+use super::finish::{Told, finish_calls, finish_waves, release_call, release_waves, released, verdicts};
 use super::floors::{Known, Look, due_from, fronts, seen_fronts};
 use crate::rules::floors::{Floor, MARGIN_MS, Seen, pause_ms};
 use crate::rules::step::{Claim, PodId};
@@ -70,7 +70,7 @@ async fn one_by_half(db: &Connections, finishes: &mut [Told<'_>], whole: &Part<'
 async fn run(db: &Connections, finishes: &[Told<'_>], part: &Part<'_>) -> Result<CycleReply, Failure> {
     let (ends, gives_back) = (finish_waves(finishes), release_waves(part.releases));
     let mut calls = Vec::new();
-    calls.extend(ends.iter().flat_map(|wave| wave_calls(db, &finishes[wave.clone()])));
+    calls.extend(ends.iter().flat_map(|wave| finish_calls(db, &finishes[wave.clone()])));
     calls.extend(gives_back.iter().map(|wave| release_call(db, &part.releases[wave.clone()])));
     let due = part.known.due();
     calls.extend(part.demand.map(|demand| claim::calls(db, part.pod, demand, &part.looks, due)).unwrap_or_default());
@@ -79,9 +79,11 @@ async fn run(db: &Connections, finishes: &[Told<'_>], part: &Part<'_>) -> Result
     let mut rows = db.try_write_by_key(&calls).await?.into_iter();
     let mut next = || rows.next().ok_or_else(|| internal("a statement was not answered"));
 
-    let verdicts = finished(db, finishes, &ends, &mut next).await.map_err(Failure::Other)?;
     let read = || -> Result<CycleReply> {
-        let mut reply = CycleReply { verdicts, ..CycleReply::default() };
+        let mut reply = CycleReply::default();
+        for wave in ends {
+            reply.verdicts.extend(verdicts(&finishes[wave], &next()?, &next()?)?);
+        }
         for wave in gives_back {
             reply.released.extend(released(&part.releases[wave], &next()?)?);
         }

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 
 use super::batch::{errors_kept, signed, waves};
 use super::connection::Connections;
-use super::errors::{Effect, partly};
+use super::errors::Effect;
 use super::rows;
 use super::sql::Call;
 use crate::rules::state::State;
@@ -36,22 +36,15 @@ pub(super) fn release_waves(claims: &[Claim]) -> Vec<Range<usize>> {
     waves(claims, |claim| vec![claim.step_id])
 }
 
-/// Records the wave, and asks where its steps stand whose finish the database is not asked for: now, for the next wave
-/// may end them, or the call's releases.
-pub(super) fn wave_calls<'a>(db: &'a Connections, wave: &[Told<'a>]) -> impl Iterator<Item = Call<'a>> {
-    let refused = wave.iter().filter(|told| told.refused.is_some()).map(|told| told.finish.claim.step_id);
-    let ids: Vec<StepId> = refused.collect();
-    let asked = (!ids.is_empty()).then(|| db.call(&db.sql.standing).with("step_ids", ids));
-    std::iter::once(record(db, wave)).chain(asked)
-}
-
-/// In the order of their ids, so that transactions meet at the same rows in the same order.
-fn record<'a>(db: &'a Connections, wave: &[Told<'a>]) -> Call<'a> {
+/// Records the wave, and if not all of it was recorded, looks where its steps stand. In the order of their ids, so that
+/// transactions meet at the same rows in the same order.
+pub(super) fn finish_calls<'a>(db: &'a Connections, wave: &[Told<'a>]) -> [Call<'a>; 2] {
     let mut finishes: Vec<&Finish> =
         wave.iter().filter(|told| told.refused.is_none()).map(|told| told.finish).collect();
     finishes.sort_unstable_by_key(|finish| finish.claim.step_id);
     let asked = || finishes.iter().copied();
-    db.call(&db.sql.finish)
+    let record = db
+        .call(&db.sql.finish)
         .with("step_ids", asked().map(|one| one.claim.step_id).collect::<Vec<_>>())
         .with("claim_ids", asked().map(|one| one.claim.claim_id).collect::<Vec<_>>())
         .with("kinds", asked().map(|one| kind(&one.outcome)).collect::<Vec<_>>())
@@ -60,67 +53,19 @@ fn record<'a>(db: &'a Connections, wave: &[Told<'a>]) -> Call<'a> {
         .with("errors", asked().map(|one| entry(&one.outcome).map(|e| &*e.json)).collect::<Vec<_>>())
         .with("delays", asked().map(|one| delay(&one.outcome)).collect::<Vec<_>>())
         .with("max_crashes", asked().map(|one| max_crashes(&one.outcome)).collect::<Vec<_>>())
-        .with("errors_kept", errors_kept())
+        .with("errors_kept", errors_kept());
+    let ids: Vec<StepId> = wave.iter().map(|told| told.finish.claim.step_id).collect();
+    let look = db.call(&db.sql.unrecorded).with("step_ids", ids).with("expected", wave.len().to_string());
+    [record, look]
 }
 
-/// Under which claim a step stands, and in which state.
-type Receipts = BTreeMap<StepId, (Option<ClaimId>, State)>;
-
-/// What the database recorded of a call's finishes, wave by wave.
-type Recorded = Vec<BTreeSet<StepId>>;
-
-fn recorded(written: &[Row]) -> Result<BTreeSet<StepId>> {
-    Ok(written.iter().map(|row| row.try_get("step_id")).collect::<Result<_, _>>()?)
-}
-
-/// Reads the answers of the waves' [`wave_calls`], after the commit.
-pub(super) async fn finished(
-    db: &Connections,
-    told: &[Told<'_>],
-    waves: &[Range<usize>],
-    next: &mut (impl FnMut() -> Result<Vec<Row>> + Send),
-) -> Result<Vec<Verdict>> {
-    let (mut done, mut stood) = (Recorded::new(), Vec::new());
-    for wave in waves {
-        done.push(recorded(&next()?)?);
-        let asked = told[wave.clone()].iter().any(|told| told.refused.is_some());
-        stood.push(if asked { receipts(&next()?)? } else { Receipts::new() });
+pub(super) fn verdicts(wave: &[Told<'_>], written: &[Row], standing: &[Row]) -> Result<Vec<Verdict>> {
+    let recorded: Option<Vec<StepId>> = written.first().map(|row| row.try_get("recorded")).transpose()?.flatten();
+    let recorded: BTreeSet<StepId> = recorded.into_iter().flatten().collect();
+    let mut stands: BTreeMap<StepId, (Option<ClaimId>, State)> = BTreeMap::new();
+    for row in standing {
+        stands.insert(row.try_get("step_id")?, (row.try_get("claim_id")?, rows::state(row)?));
     }
-    let others = unrecorded(db, told, waves, &done).await.map_err(|error| partly(error, true))?;
-    let mut verdicts = Vec::with_capacity(told.len());
-    for ((wave, recorded), mut receipts) in waves.iter().zip(&done).zip(stood) {
-        for (step_id, receipt) in &others {
-            receipts.entry(*step_id).or_insert(*receipt);
-        }
-        verdicts.extend(wave_verdicts(&told[wave.clone()], recorded, &receipts));
-    }
-    Ok(verdicts)
-}
-
-/// Asks where those stand that were not recorded. They are few, so it is asked only then: a receipt is still there.
-async fn unrecorded(
-    db: &Connections,
-    told: &[Told<'_>],
-    waves: &[Range<usize>],
-    recorded: &Recorded,
-) -> Result<Receipts> {
-    let left = waves.iter().zip(recorded).flat_map(|(wave, recorded)| {
-        let asked = told[wave.clone()].iter().filter(|told| told.refused.is_none());
-        asked.map(|told| told.finish.claim.step_id).filter(|step_id| !recorded.contains(step_id))
-    });
-    let left: Vec<StepId> = left.collect();
-    if left.is_empty() {
-        return Ok(Receipts::new());
-    }
-    let answers = db.read(&[db.call(&db.sql.standing).with("step_ids", left)]).await?;
-    answers.first().map_or_else(|| Ok(Receipts::new()), |rows| receipts(rows))
-}
-
-fn receipts(found: &[Row]) -> Result<Receipts> {
-    found.iter().map(|row| Ok((row.try_get("step_id")?, (row.try_get("claim_id")?, rows::state(row)?)))).collect()
-}
-
-fn wave_verdicts(wave: &[Told<'_>], recorded: &BTreeSet<StepId>, stands: &Receipts) -> Vec<Verdict> {
     let verdict = |told: &Told<'_>| {
         let Claim { step_id, claim_id } = told.finish.claim;
         match (stands.get(&step_id), &told.refused) {
@@ -130,7 +75,7 @@ fn wave_verdicts(wave: &[Told<'_>], recorded: &BTreeSet<StepId>, stands: &Receip
             (Some(_) | None, _) => Verdict::Lost,
         }
     };
-    wave.iter().map(verdict).collect()
+    Ok(wave.iter().map(verdict).collect())
 }
 
 pub(super) fn release_call<'a>(db: &'a Connections, wave: &[Claim]) -> Call<'a> {
@@ -141,7 +86,7 @@ pub(super) fn release_call<'a>(db: &'a Connections, wave: &[Claim]) -> Call<'a> 
 
 /// A release leaves no receipt, so a second time it is lost.
 pub(super) fn released(wave: &[Claim], written: &[Row]) -> Result<Vec<Verdict>> {
-    let recorded = recorded(written)?;
+    let recorded = written.iter().map(|row| row.try_get("step_id")).collect::<Result<BTreeSet<StepId>, _>>()?;
     let verdict = |claim: &Claim| if recorded.contains(&claim.step_id) { Verdict::Recorded } else { Verdict::Lost };
     Ok(wave.iter().map(verdict).collect())
 }

@@ -152,7 +152,7 @@ macro_rules! statements {
 statements!(
     begin_work,
     begin_by_key,
-    begin_beat,
+    begin_lazily,
     begin_look,
     impatience,
     migrate_limits,
@@ -170,6 +170,7 @@ statements!(
     exists,
     holders,
     finish,
+    unrecorded,
     standing,
     release,
     progress,

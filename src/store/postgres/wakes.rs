@@ -17,6 +17,10 @@ use crate::store::error::{Error, Result};
 /// How soon a listener that lost its connection seeks another.
 const RELISTEN_EVERY: Duration = Duration::from_secs(3);
 
+/// The first notification goes at once, and what follows it so soon goes in the next one: whoever enqueues one step
+/// after the other pays for a commit each, not for two, and wakes nobody for each.
+const TELL_EVERY: Duration = Duration::from_millis(5);
+
 #[derive(Debug)]
 pub(super) struct Wakes {
     hint: Arc<watch::Sender<u64>>,
@@ -79,11 +83,13 @@ impl Drop for Wakes {
     }
 }
 
-/// Sends one notification at a time; a failed one is not missed, for the others poll.
+/// Sends one notification at a time, and not before [`TELL_EVERY`] after the one before; a failed one is not missed,
+/// for the others poll.
 async fn tell(db: Arc<Connections>, schema: Option<String>, untold: Arc<Notify>) {
     loop {
         untold.notified().await;
-        drop(db.write(&[db.call(&db.sql.notify).with("schema", schema.as_deref())]).await);
+        drop(db.write_lazily(&[db.call(&db.sql.notify).with("schema", schema.as_deref())]).await);
+        tokio::time::sleep(TELL_EVERY).await;
     }
 }
 
