@@ -20,7 +20,9 @@ STEPS = 10_000
 def test_p2_two_processes_share_ten_thousand_steps_and_none_runs_twice(fleet: Fleet) -> None:
     """P2, P7: each step runs once, and each process gets at least a fifth of them."""
     fleet.query(fleet.store.paused(["default"]))
-    pods = [fleet.worker("one"), fleet.worker("two")]
+    # Both look often, so that they begin together: one pod alone is done with all of it within half a second, and with
+    # `listen=off` nothing but its own clock wakes the other.
+    pods = [fleet.worker(name, IDLE_INTERVAL_MAX="0.1") for name in ("one", "two")]
     fleet.produce([order("noop", STEPS, batch=1000)])
     fleet.query(fleet.store.paused([]))
     eventually(lambda: fleet.open_steps() == 0, "every step is final", every=0.1)
