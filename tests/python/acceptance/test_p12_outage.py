@@ -17,7 +17,7 @@ from acceptance.waiting import InconclusiveError, eventually, repeated
 pytestmark = pytest.mark.acceptance
 
 STEPS = 100
-ROUNDS = 20 if kit.LONG else 2
+ROUNDS = 20 if kit.LONG else 4
 HELD_S = 2.2 * kit.STATEMENT_S
 """Two statement timeouts and a bit: a call that waited behind another arrives when its caller has given up."""
 
@@ -71,7 +71,8 @@ def test_p4_claims_whose_answer_was_lost_strand_no_step(make_fleet: MakeFleet) -
 def blinking(fleet: Fleet) -> None:
     """Lock the store again and again under load."""
     pods = [fleet.worker("one"), fleet.worker("two")]
-    fleet.produce([order("has_child", 300 * ROUNDS)])
+    # More than both hold at once, so that they go on claiming.
+    fleet.produce([order("has_child", 700 * ROUNDS, batch=500)])
     for _ in range(ROUNDS):
         before = finished(fleet)
         eventually(partial(more_than, fleet, before + 50), "work goes on")
