@@ -47,18 +47,18 @@ async fn beat_that_commits_while_its_death_is_declared_saves_the_pod() {
         let (store, call) = (Arc::clone(&store), call.clone());
         async move { store.mark_dead(&call).await }
     });
-    // Until the declaration waits for the beat's lock.
-    while waiting(&beating).await == 0 {
-        tokio::task::yield_now().await;
-    }
-    beating.batch_execute("commit").await.unwrap();
+    // The declaration waits for the beat's lock.
+    commit_when_waited_for(&beating).await;
     assert_eq!(declaring.await.unwrap().unwrap(), []);
 }
 
-/// How many backends wait for this connection's locks.
-async fn waiting(client: &tokio_postgres::Client) -> i64 {
+/// Commits as soon as some backend waits for this connection's locks.
+async fn commit_when_waited_for(client: &tokio_postgres::Client) {
     let sql = "select count(*) from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))";
-    client.query_one(sql, &[]).await.unwrap().get(0)
+    while client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::task::yield_now().await;
+    }
+    client.batch_execute("commit").await.unwrap();
 }
 
 #[tokio::test]
@@ -99,10 +99,7 @@ async fn outcome_that_waited_for_a_cancel_request_is_recorded() {
         let (store, call) = (Arc::clone(&store), Cycle { pod, finishes, releases: vec![], demand: None });
         async move { store.cycle(&call).await }
     });
-    while waiting(&theirs).await == 0 {
-        tokio::task::yield_now().await;
-    }
-    theirs.batch_execute("commit").await.unwrap();
+    commit_when_waited_for(&theirs).await;
     assert_eq!(ending.await.unwrap().unwrap().verdicts, [Verdict::Recorded, Verdict::Recorded]);
 }
 
@@ -122,10 +119,7 @@ async fn step_that_another_transaction_stores_at_the_same_moment_is_there_alread
         let (store, call) = (Arc::clone(&store), Enqueue { steps: vec![step(1), step(2)], hand_off: None });
         async move { store.enqueue(&call).await }
     });
-    while waiting(&theirs).await == 0 {
-        tokio::task::yield_now().await;
-    }
-    theirs.batch_execute("commit").await.unwrap();
+    commit_when_waited_for(&theirs).await;
     assert_eq!(storing.await.unwrap().unwrap(), [Ok(Accepted::Existing), Ok(Accepted::Stored)]);
 }
 
