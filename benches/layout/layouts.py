@@ -39,8 +39,8 @@ class Layout:
     final_in: str = LIVE
     # Where a reader of all steps looks.
     all_in: str = LIVE
-    # The commit whose statements it takes; empty: what lies here.
-    commit: str = ""
+    # The commit whose statements it takes.
+    commit: str = BEFORE
 
     @property
     def is_moved(self) -> bool:
@@ -55,7 +55,7 @@ class Layout:
             **{name: {LIVE: self.all_in} for name in ("get", "search", "stats")},
         }
         own = [OWN / self.folder] if self.folder else []
-        store = _at(self.commit) if self.commit else settings.STORE
+        store = _at(self.commit)
         changes = {**(renamed if self.is_moved else {}), **(more or {})}
         return Statements([*own, store / "sql", store / "migrations", OWN], changes)
 
@@ -63,10 +63,10 @@ class Layout:
 def layouts() -> list[Layout]:
     """Give the layouts, in the order in which they take turns."""
     every = [
-        Layout("before", "one table, partial indexes", commit=BEFORE),
+        Layout("before", "one table, partial indexes"),
         Layout("one", "the same with floors", commit=FLOORS),
-        Layout("partitioned", "a partition an hour by `step_id`", "partitioned", commit=BEFORE),
-        Layout("moved", "finished steps moved to a second table", "moved", HISTORY, BOTH, commit=BEFORE),
+        Layout("partitioned", "a partition an hour by `step_id`", "partitioned"),
+        Layout("moved", "finished steps moved to a second table", "moved", HISTORY, BOTH),
     ]
     return [layout for layout in every if not settings.LAYOUTS or layout.name in settings.LAYOUTS]
 

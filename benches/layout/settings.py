@@ -23,7 +23,6 @@ __all__ = [
     "ROUNDS",
     "SCHEDULED",
     "SERVER",
-    "STORE",
     "WORKED",
     "WORKING",
 ]
@@ -69,9 +68,6 @@ LOADS = _names("LOADS")
 CACHE = Path(os.environ.get("BENCH_CACHE", Path.home() / ".cache" / "fleet-q" / "bench"))
 FOLDER = Path(os.environ.get("LAYOUT_FOLDER", CACHE / "layout"))
 PAGE = Path(os.environ.get("LAYOUT_PAGE", ROOT / "docs" / "benchmarks" / "postgres-layout.md"))
-
-# Whose statements are measured as today's: another working tree, before it lands here.
-STORE = Path(os.environ.get("LAYOUT_STORE", ROOT)) / "src" / "store" / "postgres"
 
 # All that differs from the server's defaults.
 SERVER = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
