@@ -57,6 +57,8 @@ pub struct Ask {
     pub total: u32,
     /// Free places alone: all that tasks without a look-ahead may take.
     pub room: u32,
+    /// How much of the look-ahead there is in all, free or not.
+    pub ahead: u32,
     pub by_queue: BTreeMap<String, u32>,
     /// Free places by executor, for tasks without a look-ahead.
     pub by_executor: BTreeMap<Executor, u32>,
@@ -103,7 +105,7 @@ pub fn demand(limits: &Limits, load: &Load, ahead: &Ahead) -> Ask {
         let shut = load.loop_lagging.then_some((Executor::Loop, 0));
         capped.chain(shut).collect()
     };
-    Ask { total, room, by_queue, by_executor: free(room, false), by_executor_ahead: free(total, true) }
+    Ask { total, room, ahead: deepest, by_queue, by_executor: free(room, false), by_executor_ahead: free(total, true) }
 }
 
 fn taken_in(queue: &str, limits: &Limits, load: &Load) -> u32 {

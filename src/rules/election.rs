@@ -44,6 +44,8 @@ pub struct PodView {
     pub beating_since: Timestamp,
     pub status: PodStatus,
     pub can_lead: bool,
+    /// Whether its last beat said that it holds fewer steps than it has places; true of one that did not say.
+    pub has_room: bool,
 }
 
 impl PodView {

@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod claim;
 pub mod config;
 pub mod content;
+pub mod crowd;
 pub mod demand;
 pub mod diagnosis;
 pub mod election;

@@ -11,6 +11,7 @@ use super::lanes::lanes;
 use super::lock;
 use super::pace::Paces;
 use super::work_loop::WorkLoop;
+use crate::rules::crowd::{is_time_to_ask, passed_on};
 use crate::rules::demand::{Load, demand};
 use crate::rules::time::{Millis, Monotonic, Timestamp};
 use crate::store::{ClaimCall, ClaimKind, CycleReply, Lane, Queues};
@@ -86,9 +87,10 @@ impl WorkLoop {
             return Want::NoRoom;
         }
         self.core.waits_alone.store(self.claiming.alone, Ordering::Release);
-        let (ahead, fast) = self.claiming.paces.ahead(&self.core.tasks, self.core.config.lookahead_max_age);
+        let living = self.core.living();
+        let (ahead, fast) = self.claiming.paces.ahead(&self.core.tasks, self.core.config.lookahead_max_age, living);
         let ask = demand(&self.core.limits, &load, &ahead);
-        if self.claiming.alone || ask.total == 0 {
+        if self.claiming.alone || ask.total == 0 || !is_time_to_ask(living, ask.total, ask.ahead) {
             return Want::NoRoom;
         }
         let tasks = self.core.handler.tasks();
@@ -131,6 +133,10 @@ impl WorkLoop {
         let asked = call.lanes.iter().map(|lane| lane.limit).fold(0, u32::saturating_add).min(call.limit);
         self.claiming.alone |= call.kind == ClaimKind::Suspect && brought > 0;
         let looked_aside = call.kind == ClaimKind::Suspect;
+        let finds_many = !self.claiming.backlog && !looked_aside && brought >= asked;
+        if let Some(steps) = passed_on(self.core.living(), brought).filter(|_| finds_many) {
+            self.core.store.pass_on(steps);
+        }
         self.claiming.backlog = looked_aside || (brought > 0 && (brought >= asked || call.lanes.len() > 1));
         self.claiming.turn = self.claiming.turn.wrapping_add(1);
         let due_in = reply.next_due.map_or(Millis::MAX, |due| due.since(reply.now) + Millis(1));

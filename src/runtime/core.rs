@@ -16,6 +16,7 @@ use super::handler::{Handler, Slot, StopReason, TaskInfo};
 use super::lock;
 use super::sightings::Sightings;
 use crate::rules::config::Config;
+use crate::rules::crowd::{self, Heard, Look};
 use crate::rules::demand::{Limits, capacity};
 use crate::rules::recovery::DeathTiming;
 use crate::rules::step::{Claim, PodId};
@@ -177,6 +178,18 @@ impl Core {
     pub(crate) fn beats_lie_ahead(&self) -> bool {
         let (pulse, limit) = (self.pulse.borrow(), self.config.dead_pod_threshold);
         pulse.as_ref().is_some_and(|pulse| pulse.pods.iter().any(|pod| pod.lies_ahead(pulse.now, limit)))
+    }
+
+    /// How many pods may claim, by the last pulse.
+    pub(crate) fn living(&self) -> usize {
+        self.pulse.borrow().as_ref().map_or(0, |pulse| crowd::living(&pulse.pods))
+    }
+
+    /// When this pod looks for work that it heard of.
+    pub(crate) fn look(&self, heard: Heard) -> Look {
+        let pulse = self.pulse.borrow();
+        let pods = pulse.as_ref().map_or(&[][..], |pulse| &pulse.pods);
+        crowd::look(heard, &self.id(), pods, self.capacity())
     }
 
     /// Who leads, by the last pulse.

@@ -112,6 +112,7 @@ mod tests {
         Ask {
             total,
             room: total,
+            ahead: 0,
             by_queue: queues.iter().map(|(queue, left)| ((*queue).to_string(), *left)).collect(),
             by_executor: executors.iter().copied().collect(),
             by_executor_ahead: BTreeMap::new(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::handler::TaskInfo;
+use crate::rules::crowd;
 use crate::rules::demand::{Ahead, Pace, look_ahead};
 use crate::rules::time::{Millis, Monotonic};
 
@@ -44,15 +45,21 @@ impl Paces {
         self.round_trip_s += (took.as_secs_f64() - self.round_trip_s) * NEWEST;
     }
 
-    /// The tasks that are fast enough to be held ahead, and how many steps of them in all. None where a step
+    /// The tasks that are fast enough to be held ahead, and how many steps of them in all, beside so many living pods. None where a step
     /// may not wait at all: it would be claimed only to go back.
-    pub(crate) fn ahead(&self, tasks: &BTreeMap<Arc<str>, TaskInfo>, max_age: Millis) -> (Ahead, BTreeSet<Arc<str>>) {
+    pub(crate) fn ahead(
+        &self,
+        tasks: &BTreeMap<Arc<str>, TaskInfo>,
+        max_age: Millis,
+        living: usize,
+    ) -> (Ahead, BTreeSet<Arc<str>>) {
         let (mut ahead, mut fast) = (Ahead::default(), BTreeSet::new());
         if max_age == Millis::ZERO {
             return (ahead, fast);
         }
+        let claim_round_trip_s = crowd::round_trip_s(living, self.round_trip_s, max_age);
         for (name, rate) in &self.rates {
-            let depth = look_ahead(Pace { steps_per_second: *rate, claim_round_trip_s: self.round_trip_s });
+            let depth = look_ahead(Pace { steps_per_second: *rate, claim_round_trip_s });
             let Some(task) = tasks.get(name).filter(|_| depth > 0) else { continue };
             let sum = ahead.by_executor.entry(task.executor).or_default();
             *sum = sum.saturating_add(depth);
@@ -76,7 +83,7 @@ mod tests {
         let (tasks, mut paces) = (BTreeMap::from([(name.clone(), task)]), Paces::default());
         paces.note_ends(Monotonic(1000), BTreeMap::from([(name.clone(), 1000)]));
         paces.note_round_trip(Millis(100));
-        assert_eq!(paces.ahead(&tasks, Millis(1)).1, BTreeSet::from([name]));
-        assert_eq!(paces.ahead(&tasks, Millis::ZERO), (Ahead::default(), BTreeSet::new()));
+        assert_eq!(paces.ahead(&tasks, Millis(1), 1).1, BTreeSet::from([name]));
+        assert_eq!(paces.ahead(&tasks, Millis::ZERO, 1), (Ahead::default(), BTreeSet::new()));
     }
 }

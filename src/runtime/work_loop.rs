@@ -17,6 +17,7 @@ use super::handler::StopReason;
 use super::lock;
 use super::retry::Patience;
 use crate::rules::backoff::Backoff;
+use crate::rules::crowd::{Look, Rings};
 use crate::rules::step::{Claim, PodId};
 use crate::rules::time::{Millis, Monotonic};
 use crate::store::{ClaimCall, ProgressReport};
@@ -47,7 +48,9 @@ pub(crate) struct WorkLoop {
     pub(crate) unstruck: BTreeSet<Claim>,
     /// The id of a registration that was not answered: the next attempt must not leave its row to nobody.
     pub(crate) reborn_as: Option<PodId>,
-    wakes: watch::Receiver<u64>,
+    wakes: watch::Receiver<Rings>,
+    /// What was heard of them so far.
+    heard: Rings,
     closed: bool,
     told_to_unwind: bool,
 }
@@ -57,7 +60,7 @@ impl WorkLoop {
         let now = core.clock.monotonic();
         lock(&core.desk).give_back_stranded();
         let mut wakes = core.store.wake_ups();
-        wakes.mark_unchanged();
+        let heard = *wakes.borrow_and_update();
         Self {
             patience: Patience::new(Backoff::STORE),
             retry_at: None,
@@ -67,6 +70,7 @@ impl WorkLoop {
             unstruck: BTreeSet::new(),
             reborn_as: None,
             wakes,
+            heard,
             closed: false,
             told_to_unwind: false,
             core,
@@ -92,10 +96,22 @@ impl WorkLoop {
             () = self.core.work.notified() => {}
             woken = self.wakes.changed(), if running => {
                 // A store that is closed drops its sender; polling then finds out why.
-                if woken.is_ok() { self.claiming.poll_now(self.core.clock.monotonic()) }
+                if woken.is_ok() { self.hear() }
             }
             () = tokio::time::sleep(limit.as_duration()) => {}
         }
+    }
+
+    /// New work was told of: looks now, in a while, or leaves it to others.
+    fn hear(&mut self) {
+        let rings = *self.wakes.borrow_and_update();
+        let now = self.core.clock.monotonic();
+        match self.core.look(rings.since(&self.heard)) {
+            Look::Now => self.claiming.poll_now(now),
+            Look::In(wait) => self.claiming.next_poll = self.claiming.next_poll.min(now + wait),
+            Look::AsPlanned => {}
+        }
+        self.heard = rings;
     }
 
     async fn tick(&mut self) -> Next {

@@ -24,6 +24,7 @@ pub use failures::{Failed, Failures, LastError, PurgeVerdict, Since};
 pub use types::*;
 pub use url::open;
 
+use crate::rules::crowd::Rings;
 use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::Timestamp;
@@ -134,9 +135,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// rights: what cannot be read is told fact by fact, what has no meaning here is `Absent`.
     async fn examine(&self) -> Result<Examination>;
 
-    /// A counter that changes whenever there may be new work: a hint, never a promise.
-    /// A store without wake-ups never changes it; polling is the safety net.
-    fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64>;
+    /// Counters that change whenever there may be new work: a hint, never a promise.
+    /// A store without wake-ups never changes them; polling is the safety net.
+    fn wake_ups(&self) -> tokio::sync::watch::Receiver<Rings>;
+
+    /// Tells other pods of steps that this one found and left. Nothing where every pod hears of all work at once.
+    fn pass_on(&self, _steps: u64) {}
 
     /// What this process has asked of such stores so far. A store that does not count answers zeros.
     fn tally(&self) -> Tally {

@@ -122,6 +122,7 @@ fn pod(n: usize) -> PodView {
         beating_since: birth,
         status: PodStatus::Up,
         can_lead: true,
+        has_room: true,
     }
 }
 

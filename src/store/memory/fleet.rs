@@ -37,6 +37,7 @@ impl Tables {
             beating_since: now,
             status: PodStatus::Up,
             can_lead: pod.can_lead,
+            has_room: has_room(&pod.meta),
         };
         self.pods.insert(pod.pod_id.clone(), Pod { view, meta: Arc::clone(&pod.meta) });
         Ok(())
@@ -52,6 +53,7 @@ impl Tables {
             pod.view.status = beat.status;
             pod.view.can_lead = beat.can_lead;
             pod.meta = beat.meta.as_ref().unwrap_or(&pod.meta).clone();
+            pod.view.has_room = has_room(&pod.meta);
         }
         let living = self.pods_by_age().into_iter().filter(|pod| pod.view.status.holds_claims());
         let asked_to_stop = self.rows.held_by(&beat.pod_id).filter(|step| step.cancel_requested);
@@ -142,7 +144,8 @@ impl Tables {
                 self.paused.insert(queue.clone());
                 News::Nothing
             }
-            Control::Resume { queue } => News::work_if(self.paused.remove(queue)),
+            Control::Resume { queue } if self.paused.remove(queue) => News::Resumed,
+            Control::Resume { .. } => News::Nothing,
         }
     }
 
@@ -160,5 +163,14 @@ fn keep(state: State, call: &Prune) -> Millis {
         State::Completed => call.keep_completed,
         State::Failed | State::Cancelled => call.keep_failed,
         State::Blocked | State::Scheduled | State::Pending | State::Claimed => Millis::MAX,
+    }
+}
+
+/// Whether a pod's own word says that it holds fewer steps than it has places.
+fn has_room(meta: &str) -> bool {
+    let meta: serde_json::Value = serde_json::from_str(meta).unwrap_or_default();
+    match (meta["in_flight"].as_f64(), meta["capacity"].as_f64()) {
+        (Some(in_flight), Some(capacity)) => in_flight < capacity,
+        (None, _) | (_, None) => true,
     }
 }

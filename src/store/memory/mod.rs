@@ -29,6 +29,7 @@ use super::types::{
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
     Search, Stats, Step, Verdict,
 };
+use crate::rules::crowd::Rings;
 use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::Timestamp;
@@ -45,7 +46,7 @@ pub struct MemoryStore {
 struct Database {
     clock: Arc<dyn DatabaseClock>,
     tables: Mutex<Tables>,
-    wake: watch::Sender<u64>,
+    wake: watch::Sender<Rings>,
 }
 
 /// STEP_TRACKER, POD_HEALTH and the control row.
@@ -59,13 +60,15 @@ struct Tables {
 /// Whether a call may have made work for somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum News {
-    Work,
+    Steps(u64),
+    /// What waited may go on.
+    Resumed,
     Nothing,
 }
 
 impl News {
-    fn work_if(there_is: bool) -> Self {
-        if there_is { Self::Work } else { Self::Nothing }
+    fn of(steps: usize) -> Self {
+        if steps == 0 { Self::Nothing } else { Self::Steps(u64::try_from(steps).unwrap_or(u64::MAX)) }
     }
 }
 
@@ -76,7 +79,7 @@ impl MemoryStore {
     /// An empty database with this clock.
     pub fn new(clock: Arc<dyn DatabaseClock>) -> Self {
         let tables = Mutex::new(Tables::default());
-        let database = Arc::new(Database { clock, tables, wake: watch::Sender::new(0) });
+        let database = Arc::new(Database { clock, tables, wake: watch::Sender::default() });
         Self { database, closed: AtomicBool::new(false) }
     }
 
@@ -109,7 +112,8 @@ impl MemoryStore {
 
     fn tell(&self, news: News) {
         match news {
-            News::Work => self.database.wake.send_modify(|count| *count += 1),
+            News::Steps(steps) => self.database.wake.send_modify(|rings| rings.tell_next(steps)),
+            News::Resumed => self.database.wake.send_modify(Rings::urge),
             News::Nothing => {}
         }
     }
@@ -139,7 +143,7 @@ impl Store for MemoryStore {
             let (mut tables, now) = self.open()?;
             tables.enqueue(call, now)
         };
-        self.tell(News::work_if(answers.contains(&Ok(Accepted::Stored))));
+        self.tell(News::of(answers.iter().filter(|answer| **answer == Ok(Accepted::Stored)).count()));
         Ok(answers)
     }
 
@@ -148,7 +152,8 @@ impl Store for MemoryStore {
             let (mut tables, now) = self.open()?;
             tables.cycle(call, now)
         };
-        self.tell(News::work_if(reply.released.contains(&Verdict::Recorded) || gave_work(call, &reply)));
+        let released = reply.released.iter().filter(|verdict| **verdict == Verdict::Recorded).count();
+        self.tell(News::of(released + gave_work(call, &reply)));
         Ok(reply)
     }
 
@@ -169,7 +174,7 @@ impl Store for MemoryStore {
             let (mut tables, now) = self.open()?;
             ids.iter().map(|&id| tables.replay(id, now)).collect()
         };
-        self.tell(News::work_if(verdicts.contains(&ReplayVerdict::Replayed)));
+        self.tell(News::of(verdicts.iter().filter(|verdict| **verdict == ReplayVerdict::Replayed).count()));
         Ok(verdicts)
     }
 
@@ -219,7 +224,7 @@ impl Store for MemoryStore {
             let (mut tables, now) = self.open()?;
             tables.recover(call, now)
         };
-        self.tell(News::work_if(!recovered.is_empty()));
+        self.tell(News::of(recovered.len()));
         Ok(recovered)
     }
 
@@ -240,8 +245,12 @@ impl Store for MemoryStore {
         self.open().map(|(tables, _)| tables.examine())
     }
 
-    fn wake_ups(&self) -> watch::Receiver<u64> {
+    fn wake_ups(&self) -> watch::Receiver<Rings> {
         self.database.wake.subscribe()
+    }
+
+    fn pass_on(&self, steps: u64) {
+        self.tell(News::Steps(steps));
     }
 
     async fn close(&self) {
@@ -249,13 +258,14 @@ impl Store for MemoryStore {
     }
 }
 
-/// Whether a finish put its step back among those that will be due.
-fn gave_work(call: &Cycle, reply: &CycleReply) -> bool {
-    call.finishes.iter().zip(&reply.verdicts).any(|(finish, verdict)| {
+/// How many finishes put their step back among those that will be due.
+fn gave_work(call: &Cycle, reply: &CycleReply) -> usize {
+    let ends = call.finishes.iter().zip(&reply.verdicts).filter(|(finish, verdict)| {
         let runs_again =
             matches!(finish.outcome, Outcome::Retry { .. } | Outcome::Snooze { .. } | Outcome::Crash { .. });
-        *verdict == Verdict::Recorded && runs_again
-    })
+        **verdict == Verdict::Recorded && runs_again
+    });
+    ends.count()
 }
 
 fn claim_of(step: &Step) -> Option<Claim> {

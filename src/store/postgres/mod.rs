@@ -37,7 +37,7 @@ use self::durability::Durability;
 use self::floors::Known;
 use self::sql::Statements;
 use self::url::Process;
-use self::wakes::Wakes;
+use self::wakes::{EVERYBODY, Wakes};
 use super::Store;
 use super::clock::DatabaseClock;
 use super::error::{Error, Refusal, Result};
@@ -48,6 +48,7 @@ use super::types::{
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
     Script, Search, Stats, Step, Tally, Verdict,
 };
+use crate::rules::crowd::Rings;
 use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
@@ -121,9 +122,9 @@ impl PostgresStore {
         Self { history, ..self }
     }
 
-    fn bump_if(&self, news: bool) {
-        if news {
-            self.wakes.bump(&self.db, self.schema.as_deref());
+    fn tell_of(&self, steps: usize) {
+        if steps > 0 {
+            self.wakes.bump(&self.db, self.schema.as_deref(), u64::try_from(steps).unwrap_or(u64::MAX));
         }
     }
 }
@@ -166,17 +167,18 @@ impl Store for PostgresStore {
             return Ok(Vec::new());
         }
         let answers = enqueue::enqueue(&self.db, &self.floors, call).await?;
-        self.bump_if(answers.contains(&Ok(Accepted::Stored)));
+        self.tell_of(answers.iter().filter(|answer| **answer == Ok(Accepted::Stored)).count());
         Ok(answers)
     }
 
     async fn cycle(&self, call: &Cycle) -> Result<CycleReply> {
         let reply = cycle::cycle(&self.db, &self.floors, call).await?;
-        let runs_again = call.finishes.iter().any(|finish| match finish.outcome {
+        let run_again = call.finishes.iter().filter(|finish| match finish.outcome {
             Outcome::Retry { .. } | Outcome::Snooze { .. } | Outcome::Crash { .. } => true,
             Outcome::Complete { .. } | Outcome::Fail { .. } | Outcome::Cancel { .. } => false,
         });
-        self.bump_if(runs_again || reply.released.contains(&Verdict::Recorded));
+        let released = reply.released.iter().filter(|verdict| **verdict == Verdict::Recorded);
+        self.tell_of(run_again.count() + released.count());
         Ok(reply)
     }
 
@@ -194,7 +196,7 @@ impl Store for PostgresStore {
 
     async fn replay(&self, ids: &[StepId]) -> Result<Vec<ReplayVerdict>> {
         let verdicts = admin::replay(&self.db, ids).await?;
-        self.bump_if(verdicts.contains(&ReplayVerdict::Replayed));
+        self.tell_of(verdicts.iter().filter(|verdict| **verdict == ReplayVerdict::Replayed).count());
         Ok(verdicts)
     }
 
@@ -241,7 +243,7 @@ impl Store for PostgresStore {
 
     async fn recover(&self, call: &Recover) -> Result<Vec<Recovered>> {
         let orphans = leader::recover(&self.db, call).await?;
-        self.bump_if(!orphans.is_empty());
+        self.tell_of(orphans.len());
         Ok(orphans)
     }
 
@@ -255,7 +257,9 @@ impl Store for PostgresStore {
             Control::Resume { .. } => true,
         };
         admin::control(&self.db, command).await?;
-        self.bump_if(resumed);
+        if resumed {
+            self.wakes.bump(&self.db, self.schema.as_deref(), EVERYBODY);
+        }
         Ok(())
     }
 
@@ -263,8 +267,12 @@ impl Store for PostgresStore {
         examine::examine(&self.db, self.schema.as_deref(), self.history).await
     }
 
-    fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64> {
+    fn wake_ups(&self) -> tokio::sync::watch::Receiver<Rings> {
         self.wakes.subscribe(&self.db, self.schema.as_deref())
+    }
+
+    fn pass_on(&self, steps: u64) {
+        self.wakes.tell(&self.db, self.schema.as_deref(), steps);
     }
 
     fn tally(&self) -> Tally {

@@ -47,6 +47,7 @@ use super::types::{
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
     Script, Search, Stats, Step, Tally, Verdict,
 };
+use crate::rules::crowd::Rings;
 use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::Timestamp;
@@ -270,7 +271,7 @@ impl Store for SqliteStore {
         examine::examine(&self.work, &self.reads, self.history).await
     }
 
-    fn wake_ups(&self) -> tokio::sync::watch::Receiver<u64> {
+    fn wake_ups(&self) -> tokio::sync::watch::Receiver<Rings> {
         self.wakes.subscribe()
     }
 

@@ -93,6 +93,7 @@ pub(super) fn pod_view(row: &Row<'_>) -> rusqlite::Result<PodView> {
         // The table's check admits no other words.
         status: PodStatus::parse(&status).unwrap_or(PodStatus::Down),
         can_lead: row.get("can_lead")?,
+        has_room: row.get("has_room")?,
     })
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::connection::{Role, open_file};
 use super::fork::Counted;
+use crate::rules::crowd::Rings;
 use crate::rules::time::Millis;
 
 /// How soon another process's commit is seen. One look reads a counter in shared memory.
@@ -17,7 +18,7 @@ const LOOK_EVERY: Millis = Millis(5);
 
 #[derive(Debug)]
 pub(super) struct Wakes {
-    hint: Arc<watch::Sender<u64>>,
+    hint: Arc<watch::Sender<Rings>>,
     /// `None` in memory: there is nobody else.
     path: Option<PathBuf>,
     watcher: Mutex<Watcher>,
@@ -42,7 +43,7 @@ struct Stop {
 
 impl Wakes {
     pub fn new(path: Option<PathBuf>) -> Self {
-        Self { hint: Arc::new(watch::Sender::new(0)), path, watcher: Mutex::default() }
+        Self { hint: Arc::new(watch::Sender::default()), path, watcher: Mutex::default() }
     }
 
     pub fn bump(&self) {
@@ -50,7 +51,7 @@ impl Wakes {
     }
 
     /// Starts the watcher the first time. Where it cannot start there are only our own writes.
-    pub fn subscribe(&self) -> watch::Receiver<u64> {
+    pub fn subscribe(&self) -> watch::Receiver<Rings> {
         let receiver = self.hint.subscribe();
         let mut watcher = lock(&self.watcher);
         if let (Watcher::NotYet, Some(path)) = (&*watcher, &self.path) {
@@ -82,7 +83,7 @@ impl Drop for Wakes {
     }
 }
 
-fn start(conn: Counted, hint: Arc<watch::Sender<u64>>) -> Option<Watcher> {
+fn start(conn: Counted, hint: Arc<watch::Sender<Rings>>) -> Option<Watcher> {
     let stop = Arc::new(Stop::default());
     let asked = Arc::clone(&stop);
     let thread = std::thread::Builder::new()
@@ -92,7 +93,7 @@ fn start(conn: Counted, hint: Arc<watch::Sender<u64>>) -> Option<Watcher> {
     Some(Watcher::Runs { stop, thread })
 }
 
-fn look_until_stopped(conn: &Connection, hint: &watch::Sender<u64>, stop: &Stop) {
+fn look_until_stopped(conn: &Connection, hint: &watch::Sender<Rings>, stop: &Stop) {
     let mut seen = data_version(conn);
     let mut asked = lock(&stop.asked);
     while !*asked {
@@ -111,8 +112,9 @@ fn data_version(conn: &Connection) -> Option<i64> {
     conn.pragma_query_value(None, "data_version", |row| row.get(0)).ok()
 }
 
-fn ring(hint: &watch::Sender<u64>) {
-    hint.send_modify(|count| *count = count.wrapping_add(1));
+fn ring(hint: &watch::Sender<Rings>) {
+    // The processes of one machine: each look is cheap, and no word says how much there is.
+    hint.send_modify(Rings::urge);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -28,6 +28,7 @@ fn fresh(name: &str, at: Timestamp) -> PodView {
         beating_since: at,
         status: PodStatus::Up,
         can_lead: true,
+        has_room: true,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Migration, pruning, wake-ups and the end of a connection.
 
+use fleet_q::rules::crowd::Rings;
 use fleet_q::rules::state::State;
 use fleet_q::rules::time::Millis;
 use fleet_q::store::{Control, Error, Migrate, Outcome, Prune, Pruned, Recover};
@@ -124,7 +125,7 @@ async fn new_work_wakes_waiters(bed: &Bed) {
 }
 
 /// Waits for the news itself; the limit only turns a hang into a failure.
-async fn woken(wake: &mut tokio::sync::watch::Receiver<u64>, by: &str) {
+async fn woken(wake: &mut tokio::sync::watch::Receiver<Rings>, by: &str) {
     let limit = std::time::Duration::from_secs(10);
     tokio::time::timeout(limit, wake.changed()).await.unwrap_or_else(|_| panic!("{by} woke nobody")).unwrap();
     wake.borrow_and_update();

@@ -44,6 +44,7 @@ fn pod() -> impl Strategy<Value = PodView> {
             beating_since: Timestamp(beating_since),
             status,
             can_lead,
+            has_room: true,
         },
     )
 }
@@ -57,6 +58,7 @@ fn living(name: &str, birth: i64, beat: i64) -> PodView {
         beating_since: Timestamp(birth),
         status: PodStatus::Up,
         can_lead: true,
+        has_room: true,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fleet_q::rules::crowd::Rings;
 use fleet_q::rules::diagnosis::facts::Examination;
 use fleet_q::rules::step::{Claim, PodId, StepId};
 use fleet_q::rules::time::Timestamp;
@@ -34,7 +35,7 @@ impl Weather {
 pub struct Sky {
     weather: Mutex<Weather>,
     /// One for each link, rung in order: one channel for all would wake its waiters in an order of its own.
-    bells: Mutex<Vec<watch::Sender<u64>>>,
+    bells: Mutex<Vec<watch::Sender<Rings>>>,
     strike: Mutex<bool>,
     /// The call whose next reply is lost.
     deaf: Mutex<Option<&'static str>>,
@@ -80,18 +81,21 @@ impl Sky {
         hit
     }
 
-    fn bell(&self) -> watch::Receiver<u64> {
-        let (bell, heard) = watch::channel(0);
+    fn bell(&self) -> watch::Receiver<Rings> {
+        let (bell, heard) = watch::channel(Rings::default());
         self.bells.lock().expect("no panic under the sky").push(bell);
         heard
     }
 
     /// Passes the store's wake-ups on to every link.
-    pub async fn ring(self: Arc<Self>, mut wakes: watch::Receiver<u64>) {
+    pub async fn ring(self: Arc<Self>, mut wakes: watch::Receiver<Rings>) {
         while wakes.changed().await.is_ok() {
             let mut bells = self.bells.lock().expect("no panic under the sky");
             bells.retain(|bell| !bell.is_closed());
-            bells.iter().for_each(|bell| bell.send_modify(|rings| *rings += 1));
+            let rings = *wakes.borrow_and_update();
+            for bell in bells.iter() {
+                bell.send_replace(rings);
+            }
         }
     }
 
@@ -271,8 +275,12 @@ impl Store for Link {
         through!(self, self.store.control(command))
     }
 
-    fn wake_ups(&self) -> watch::Receiver<u64> {
+    fn wake_ups(&self) -> watch::Receiver<Rings> {
         self.sky.bell()
+    }
+
+    fn pass_on(&self, steps: u64) {
+        self.store.pass_on(steps);
     }
 
     async fn close(&self) {}

@@ -1,2 +1,5 @@
--- Tell listening pods of the same schema that there may be new work.
-select pg_notify('fleet_q_' || md5(coalesce(:schema, current_schema())), '');
+-- Tell listening pods of the same schema that there may be :steps more to take, with a lot that says who looks first.
+select pg_notify(
+  'fleet_q_' || md5(coalesce(:schema, current_schema())),
+  cast(:steps as bigint) || ' ' || cast(floor(random() * 4611686018427387904) as bigint)
+);

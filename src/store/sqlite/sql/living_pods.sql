@@ -1,7 +1,8 @@
 -- Read every pod that is not down, oldest first.
 select
   pod_id, birth_ts, last_heartbeat_ts, beating_since, status,
-  case when json_valid(meta) then coalesce(json_extract(meta, '$.can_lead'), 1) else 0 end as can_lead
+  case when json_valid(meta) then coalesce(json_extract(meta, '$.can_lead'), 1) else 0 end as can_lead,
+  case when json_valid(meta) then coalesce(json_extract(meta, '$.in_flight') < json_extract(meta, '$.capacity'), 1) else 1 end as has_room
 from pod_health
 where kind = 'pod'
   and status <> 'down'
