@@ -36,19 +36,14 @@ class Stress:
 
     def claimed(self, pods: int, count: int, lasts_s: float) -> Sample:
         """Let pods that are idle work off one backlog together, and count what they ask the server for."""
-        fleet = Fleet(pods=pods)
-        contender = fleet.contender()
-        with self.scenes.on(contender) as (run, database):
-            database.log_statements()
-            with run.workers(fleet.processes, *contender.worker):
-                await_ready(run, pods)
-                before = database.counters()
-                loading.pending(database, count)
-                run.until(run.begun, 1)
-                until = time.monotonic() + lasts_s
-                run.until(lambda: count if time.monotonic() > until else run.begun(), count)
-                steps = run.begun()
-                asked = {"statements": database.statements(before), "transactions": database.begun(before)}
+        with self._idle(pods) as (run, database):
+            before = database.counters()
+            loading.pending(database, count)
+            run.until(run.begun, 1)
+            until = time.monotonic() + lasts_s
+            run.until(lambda: count if time.monotonic() > until else run.begun(), count)
+            steps = run.begun()
+            asked = {"statements": database.statements(before), "transactions": database.begun(before)}
             return {
                 "rate": steady([tick.began_ns for tick in run.ticks()]),
                 **{name: value / steps for name, value in asked.items()},
@@ -56,20 +51,15 @@ class Stress:
 
     def woken(self, pods: int, wakes: int, idle_s: float) -> Sample:
         """Store single steps for pods that are idle; count the transactions of the second after each."""
-        fleet = Fleet(pods=pods)
-        contender = fleet.contender()
-        with self.scenes.on(contender) as (run, database):
-            database.log_statements()
-            with run.workers(fleet.processes, *contender.worker):
-                await_ready(run, pods)
-                time.sleep(idle_s / 2)  # who looks for work ever more rarely is there by then
-                idle = self._counted(database, idle_s) / idle_s
-                after = 0.0
-                for done in range(wakes):
-                    time.sleep(APART_S)
-                    loading.pending(database, 1)
-                    after += self._counted(database, APART_S) / APART_S
-                    run.await_ticks(done + 1)
+        with self._idle(pods) as (run, database):
+            time.sleep(idle_s / 2)  # who looks for work ever more rarely is there by then
+            idle = self._counted(database, idle_s) / idle_s
+            after = 0.0
+            for done in range(wakes):
+                time.sleep(APART_S)
+                loading.pending(database, 1)
+                after += self._counted(database, APART_S) / APART_S
+                run.await_ticks(done + 1)
             return {"idle": idle, "after": after / wakes, "woken": after / wakes - idle}
 
     def loaded(self, seconds: float, *, held: bool) -> Sample:
@@ -86,6 +76,17 @@ class Stress:
         last = rates[-max(1, WINDOWS // 5) :]
         each = {f"window {n}": rate for n, rate in enumerate(rates)}
         return {"rate": sum(rates) / WINDOWS, "last": sum(last) / len(last), "dead": dead, **each}
+
+    @contextmanager
+    def _idle(self, pods: int) -> Iterator[tuple[Run, Database]]:
+        """Run pods that have nothing to do, on an empty database whose statements are logged."""
+        fleet = Fleet(pods=pods)
+        contender = fleet.contender()
+        with self.scenes.on(contender) as (run, database):
+            database.log_statements()
+            with run.workers(fleet.processes, *contender.worker):
+                await_ready(run, pods)
+                yield run, database
 
     def _counted(self, database: Database, seconds: float) -> int:
         """Count the transactions that begin from now on."""

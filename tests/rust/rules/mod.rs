@@ -4,6 +4,7 @@ mod backoff;
 mod claim;
 mod config;
 mod content;
+mod crowd;
 mod demand;
 mod diagnosis;
 mod election;

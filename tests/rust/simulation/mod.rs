@@ -5,6 +5,7 @@
 
 mod body;
 mod checker;
+mod crowd;
 mod dead_letters;
 mod defects;
 mod faults;

@@ -1,0 +1,81 @@
+//! What a crowd of idle pods asks of the store when there is work: few look at one step, and all come for many.
+
+use std::collections::BTreeSet;
+
+use fleet_q::runtime::Request;
+
+use super::defects::Defect;
+use super::scenarios::virtual_time;
+use super::world::World;
+
+const PODS: usize = 32;
+
+/// So many pods that have had nothing to do for a while.
+async fn idle_crowd() -> World {
+    let mut world = World::new(7, Defect::None);
+    for _ in 0..PODS {
+        world.add_pod().await;
+    }
+    world.pass(30_000).await;
+    world
+}
+
+/// How often they asked the store for work, up to now.
+fn asked(world: &World) -> u64 {
+    let calls = world.pods.iter().map(|pod| pod.calls.lock().expect("no panic on the line"));
+    calls.map(|calls| calls.get("cycle").copied().unwrap_or(0)).sum()
+}
+
+/// The calls of all pods in the second after one step was stored, and in the second before.
+async fn around_one_step(world: &mut World) -> (u64, u64) {
+    let before = asked(world);
+    world.pass(1000).await;
+    let idle = asked(world) - before;
+    world.enqueue_one("sure", |_| {}).await;
+    world.pass(1000).await;
+    (asked(world) - before - idle, idle)
+}
+
+#[test]
+fn one_step_wakes_a_few_of_many_pods_and_starts_at_once() {
+    virtual_time(async {
+        let mut world = idle_crowd().await;
+        let (mut woken, mut idle) = (0, 0);
+        for _ in 0..10 {
+            let (after, before) = around_one_step(&mut world).await;
+            (woken, idle) = (woken + after, idle + before);
+            assert!(world.step(*world.accepted.last().expect("one was enqueued")).await.state.is_final());
+        }
+        assert!(woken <= idle + 10 * 8, "ten steps: {woken} calls, {idle} without them");
+    });
+}
+
+#[test]
+fn many_steps_bring_every_pod_within_a_second() {
+    virtual_time(async {
+        let world = idle_crowd().await;
+        let requests: Vec<Request> = (0..10 * PODS).map(|_| world.request_of("hang")).collect();
+        let ids = world.client().enqueue(requests).await.expect("the weather is fine");
+        world.pass(1000).await;
+        let mut holders = BTreeSet::new();
+        for id in ids.into_iter().flatten() {
+            holders.extend(world.step(id).await.claimed_by);
+        }
+        assert_eq!(holders.len(), PODS);
+    });
+}
+
+#[test]
+fn a_step_is_started_though_all_who_were_to_look_died() {
+    virtual_time(async {
+        let mut world = idle_crowd().await;
+        for _ in 0..PODS / 2 {
+            drop(world.kill(0));
+        }
+        for _ in 0..20 {
+            let id = world.enqueue_one("sure", |_| {}).await;
+            world.pass(7000).await;
+            assert!(world.step(id).await.state.is_final(), "{}", world.log());
+        }
+    });
+}
