@@ -64,7 +64,9 @@ fn who_had_room_comes_first_and_a_fleet_without_room_looks_whole() {
     }
     let of = |n: usize| look(Heard::Steps { steps: 1, lot: 7 }, &pods[n].pod_id, &pods, PLACES);
     assert_eq!(at_once(&(60..64).map(of).collect::<Vec<_>>()), 2, "two of the four that have room");
-    pods.iter_mut().for_each(|pod| pod.has_room = false);
+    for pod in &mut pods {
+        pod.has_room = false;
+    }
     assert_eq!(at_once(&looks(&pods, 1, 7)), 64);
 }
 
@@ -116,10 +118,10 @@ fn who_finds_many_tells_a_crowd_and_nobody_else() {
 
 #[test]
 fn a_crowd_is_reckoned_with_longer_round_trips_within_what_a_step_may_wait() {
-    let trip = |living, measured| round_trip_s(living, measured, Millis(1000));
-    assert_eq!([trip(1, 0.02), trip(FEW, 5.0)], [0.02, 5.0], "few pods are left alone");
-    assert_eq!([trip(8, 0.02), trip(64, 0.02)], [0.02, 0.1], "{}", 64.0 * 0.0016);
-    assert_eq!(trip(64, 5.0), 0.1, "five of them are half of what a step may wait");
+    let trip = |living, measured| format!("{:.3}", round_trip_s(living, measured, Millis(1000)));
+    assert_eq!([trip(1, 0.02), trip(FEW, 5.0)], ["0.020", "5.000"], "few pods are left alone");
+    assert_eq!([trip(8, 0.02), trip(64, 0.02)], ["0.020", "0.100"]);
+    assert_eq!(trip(64, 5.0), "0.100", "five of them are half of what a step may wait");
     assert!(round_trip_s(64, 0.02, Millis(100)) < 0.011);
 }
 
