@@ -88,7 +88,7 @@ impl Drop for Wakes {
 async fn tell(db: Arc<Connections>, schema: Option<String>, untold: Arc<Notify>) {
     loop {
         untold.notified().await;
-        drop(db.write_lazily(&[db.call(&db.sql.notify).with("schema", schema.as_deref())]).await);
+        drop(db.try_write_by_key(&[db.call(&db.sql.notify).with("schema", schema.as_deref())]).await);
         tokio::time::sleep(TELL_EVERY).await;
     }
 }

@@ -1,2 +1,5 @@
--- Tell listening pods of the same schema that there may be new work.
-select pg_notify('fleet_q_' || md5(coalesce(:schema, current_schema())), '');
+-- Tell listening pods of the same schema that there may be new work. Its commit does not wait for the disk: what a lost
+-- notification told of is found by polling.
+select
+  set_config('synchronous_commit', 'off', true),
+  pg_notify('fleet_q_' || md5(coalesce(:schema, current_schema())), '');
