@@ -5,7 +5,7 @@ use fleet_q::store::{Accepted, Enqueue, Migrate, Store};
 use super::{fresh, server};
 use crate::conformance::fixtures::step;
 
-fn one(n: u8) -> Enqueue {
+fn one(n: u64) -> Enqueue {
     Enqueue { steps: vec![step(n)], hand_off: None }
 }
 
