@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias, TypedDict, final, type_check_only
 
-__all__ = ["Engine", "Job", "Report", "__version__", "debug_build", "encode", "encode_payload"]
+__all__ = ["Engine", "Job", "Report", "__version__", "debug_build", "decode_payload", "encode", "encode_payload"]
 
 __version__: str
 debug_build: bool
@@ -272,3 +272,8 @@ def encode_payload(
     default: Callable[[object], object] | None,
 ) -> bytes:
     """JSON bytes `{"args","kwargs","metadata"}`, checked as by `encode`."""
+
+def decode_payload(payload: bytes) -> tuple[list[object], dict[str, object], dict[str, object]] | None:
+    """`args`, `kwargs` and `metadata` of a payload, read as `json.loads` reads it; what is missing is empty.
+
+    None where it is not sure to: a number beyond 64 bit, a lone surrogate, or what is no such JSON at all."""

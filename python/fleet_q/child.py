@@ -27,6 +27,7 @@ from .codec import Codec
 from .context import Context
 from .exceptions import ConfigError
 from .frames import Frame, Frames, framed, number, text
+from .garbage import set_aside
 from .registry import wants_context
 from .task import Task
 from .whereabouts import CHILD_NAME, found, import_main
@@ -93,6 +94,7 @@ class _Child:
         if hello is None:
             return
         self._greet(hello[0])
+        set_aside()
         self._send({"kind": "ready"})
         while (frame := self._work.get()) is not None:
             self._run(*frame)

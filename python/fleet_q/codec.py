@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, cast, get_type_hints
 
-from ._core import encode, encode_payload
+from ._core import decode_payload, encode, encode_payload
 from .adapters import Adapter, Misfit, adapter_for
 from .checks import ANYTHING, Check, plain_check, shown
 from .exceptions import ConfigError, InvalidArguments, InvalidResult
@@ -47,6 +47,7 @@ class Codec:
         self._order = [p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
         self._required = frozenset(p.name for p in parameters if p.default is _EMPTY and p.kind in _NAMED)
         self._simple = all(p.kind in _NAMED for p in parameters)
+        self._whole = self._whole_calls()
         self._shapes: dict[str, _Shape] | None
         try:
             self._shapes = self._shapes_now()
@@ -75,12 +76,15 @@ class Codec:
 
     def decode(self, payload: bytes) -> Payload:
         """Read a payload back and build what the body takes. Raises InvalidArguments."""
-        envelope = _envelope(payload, self._task)
+        parts = decode_payload(payload)
+        envelope = _envelope(payload, self._task) if parts is None else Payload(*parts)
         args, kwargs = envelope.args, envelope.kwargs
-        names = self._bind(tuple(args), kwargs)
+        names = self._bind(args, kwargs)
         shapes = self._shapes or self._learn()
-        envelope.args = [self._rich(shapes, name, value) for name, value in zip(names, args, strict=True)]
-        envelope.kwargs = {name: self._rich(shapes, name, value) for name, value in kwargs.items()}
+        for at, name in enumerate(names):
+            args[at] = self._rich(shapes, name, args[at])
+        for name in kwargs:
+            kwargs[name] = self._rich(shapes, name, kwargs[name])
         return envelope
 
     def encode_result(self, value: object, *, limit: int) -> bytes:
@@ -113,9 +117,11 @@ class Codec:
         if self._shapes is None:
             self._learn()
 
-    def _bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> list[str]:
+    def _bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> list[str]:
         """Name the parameter of each positional argument, or refuse the call as Python would."""
         taken = self._order[: len(args)]
+        if not kwargs and len(args) in self._whole:
+            return taken
         if self._simple and len(taken) == len(args):
             free = self._parameters.keys() - taken
             if kwargs.keys() <= free and self._required <= kwargs.keys() | set(taken):
@@ -127,6 +133,13 @@ class Codec:
                 f"task {self._task!r} takes {self._signature.replace(return_annotation=_EMPTY)}: {cause}"
             ) from cause
         return self._positional_names(len(args))
+
+    def _whole_calls(self) -> frozenset[int]:
+        """How many positional arguments are a whole call without any other."""
+        if not self._simple or not self._required <= set(self._order):
+            return frozenset()
+        least = max((self._order.index(name) + 1 for name in self._required), default=0)
+        return frozenset(range(least, len(self._order) + 1))
 
     def _positional_names(self, count: int) -> list[str]:
         names: list[str] = []

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from .exceptions import ConfigError
+from .garbage import spared
 from .loops import running_loop
 from .runner import Runner
 from .seats import Limits
@@ -106,7 +107,8 @@ class Life:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            asyncio.run(self._serve())
+            with spared():
+                asyncio.run(self._serve())
         else:
             raise ConfigError("run() blocks and this thread has a running event loop: await start() instead")
 

@@ -13,16 +13,18 @@ import inspect
 import logging
 import threading
 from collections.abc import Mapping
+from types import CoroutineType
 from typing import TYPE_CHECKING, cast
 
 from . import outcome
 from .context import Context
 from .exceptions import Stopped
 from .executors import Outbox, Threads
+from .loops import eager_task
 from .processes import Processes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from ._core import Engine, Job, Report
     from .seats import Limits
@@ -40,10 +42,11 @@ UNEXPLAINED_GRACE_S = 0.2
 class _Body:
     """One step that runs or waits for its turn."""
 
-    __slots__ = ("aio", "begun", "context", "job", "stop", "task")
+    __slots__ = ("aio", "begun", "context", "job", "slot", "stop", "task")
 
     def __init__(self, job: Job, task: AnyTask) -> None:
         self.job = job
+        self.slot = job.slot
         self.task = task
         self.context: Context | None = None
         self.stop: StopReason | None = None
@@ -79,16 +82,21 @@ class Runner:
 
     def deliver(self, jobs: list[Job], stops: list[tuple[int, StopReason]]) -> None:
         """Begin these steps and ask those to end. Returns at once."""
+        on_loop: list[_Body] = []
         for job in jobs:
             task = self._tasks.get(job.task)
             if task is None:
                 # The core claims only what it was told; given back, the step finds a pod that knows it.
                 self._report(outcome.stopped(job.slot))
-                continue
-            if task.in_process and self._processes is not None:
+            elif task.in_process and self._processes is not None:
                 self._processes.submit(job, task)
-                continue
-            self._begin(_Body(job, task))
+            elif task.on_loop:
+                on_loop.append(_Body(job, task))
+            else:
+                self._begin_in_thread(_Body(job, task))
+        if on_loop:
+            # Inside the origin's context, of which each task makes a copy.
+            self._origin.run(self._begin_on_loop, on_loop)
         for slot, reason in stops:
             body = self._bodies.get(slot)
             if body is not None:
@@ -115,46 +123,51 @@ class Runner:
         tasks = [task for task in self._tasks.values() if task.in_process]
         return Processes(limits, core=self._engine, send=self._send, tasks=tasks, result_limit=self._limit)
 
-    def _begin(self, body: _Body) -> None:
-        self._bodies[body.job.slot] = body
-        if body.task.on_loop:
-            # Inside the origin's context, of which create_task makes a copy.
-            body.aio = self._origin.run(self._loop.create_task, self._on_loop(body))
-            body.aio.add_done_callback(functools.partial(self._gone, body))
-            return
+    def _begin_on_loop(self, bodies: list[_Body]) -> None:
+        begin = eager_task(self._loop) or self._loop.create_task
+        for body in bodies:
+            self._bodies[body.slot] = body
+            body.aio = begin(self._on_loop(body))
+        # What is called soon is called in turn: by then each of these has run its first line, or never will.
+        self._loop.call_soon(self._look_for_unbegun, bodies)
+
+    def _begin_in_thread(self, body: _Body) -> None:
+        self._bodies[body.slot] = body
         context = self._origin.copy()
         self._threads.submit(lambda: context.run(self._in_thread, body))
 
     async def _on_loop(self, body: _Body) -> None:
         """Run one body to its end. Raises nothing, whatever the body does."""
         body.begun = True
+        slot, codec = body.slot, body.task.codec
         try:
-            report = await self._ran(body)
+            if body.stop is None and self._engine.begin(slot):
+                value: object = self._called(body) if body.task.is_async else await self._called_inside(body)
+                if type(value) is CoroutineType or inspect.isawaitable(value):
+                    value = await cast("Awaitable[object]", value)
+                report = outcome.encoded(slot, codec, value, self._limit)
+            else:
+                report = outcome.stopped(slot)
         except GeneratorExit as error:
             if not _is_current(body):
                 return  # the loop is gone and this coroutine is thrown away; the core gives the step back
-            report = outcome.raised(body.job.slot, error, told=body.stop is not None)
+            report = outcome.raised(slot, error, told=body.stop is not None)
         except asyncio.CancelledError as error:
             if body.stop is None and _is_cancelled_from_outside(body):
                 self._unexplained(body, error)
                 return
-            report = outcome.raised(body.job.slot, error, told=body.stop is not None)
+            report = outcome.raised(slot, error, told=body.stop is not None)
         except BaseException as error:  # noqa: BLE001 - a body's end is data here, whatever it raised
-            report = outcome.raised(body.job.slot, error, told=body.stop is not None)
+            report = outcome.raised(slot, error, told=body.stop is not None)
         self._ended(body, report)
 
-    async def _ran(self, body: _Body) -> Report:
-        slot = body.job.slot
-        if body.stop is not None or not self._engine.begin(slot):
-            return outcome.stopped(slot)
-        value = self._called(body)
-        if inspect.isawaitable(value):
-            value = await value
-        return outcome.encoded(slot, body.task.codec, value, self._limit)
+    async def _called_inside(self, body: _Body) -> object:
+        """Call a `def` on the loop: like an `async def`, it lets no StopIteration out."""
+        return self._called(body)
 
     def _in_thread(self, body: _Body) -> None:
         """Run one body to its end in this thread. Raises nothing, whatever the body does."""
-        slot = body.job.slot
+        slot = body.slot
         try:
             if body.stop is not None or not self._engine.begin(slot):
                 report = outcome.stopped(slot)
@@ -191,16 +204,22 @@ class Runner:
         If the event loop is ending, the step has not failed and the core gives it back. If the loop
         lives on, somebody cancelled the body's task, and that is a failure, or it would run for ever.
         """
-        report = outcome.raised(body.job.slot, error, told=False)
+        report = outcome.raised(body.slot, error, told=False)
         self._loop.call_later(UNEXPLAINED_GRACE_S, self._ended, body, report)
 
+    def _look_for_unbegun(self, bodies: list[_Body]) -> None:
+        """Notice tasks that somebody cancelled before they ran their first line."""
+        for body in bodies:
+            if not body.begun and body.aio is not None:
+                # Called soon, or at once, for it is done; the task of a loop that keeps no turns, when it is.
+                body.aio.add_done_callback(functools.partial(self._gone, body))
+
     def _gone(self, body: _Body, _: asyncio.Task[None]) -> None:
-        """Notice a task that somebody cancelled before it ran its first line."""
         if not body.begun:
             self._unexplained(body, asyncio.CancelledError())
 
     def _ended(self, body: _Body, report: Report) -> None:
-        self._bodies.pop(body.job.slot, None)
+        self._bodies.pop(body.slot, None)
         self._report(report)
 
     def _report(self, report: Report) -> None:
@@ -254,12 +273,13 @@ def _tell(body: _Body, reason: StopReason) -> None:
 
 def _is_current(body: _Body) -> bool:
     try:
-        return asyncio.current_task() is body.aio
+        # None as long as a task that began at once has not waited for anything.
+        return body.aio is None or asyncio.current_task() is body.aio
     except RuntimeError:
         return False
 
 
 def _is_cancelled_from_outside(body: _Body) -> bool:
     # Before Python 3.11 a task does not know; then every such cancellation gets the grace.
-    cancelling = getattr(body.aio, "cancelling", None)
+    cancelling = getattr(body.aio or asyncio.current_task(), "cancelling", None)
     return cancelling is None or cancelling() > 0

@@ -9,7 +9,7 @@ use tracing::{debug, error, info, warn};
 use crate::rules::state::State;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::Millis;
-use crate::runtime::events::{Event, Events};
+use crate::runtime::events::{End, Event, Events};
 
 /// Logs every event until the runtime is gone.
 pub async fn follow(events: Events) {
@@ -33,7 +33,7 @@ fn log(event: Event) {
         Event::PodStopped { pod } => info!(target: "fleet_q.pod", %pod, "pod stopped"),
         Event::Enqueued { steps, refused } => debug!(target: "fleet_q.client", steps, refused, "steps enqueued"),
         Event::Claimed { pod, claims } => claimed(&pod, &claims),
-        Event::Finished { pod, claim, task, to } => finished(&pod, claim, &task, to),
+        Event::Finished { pod, ends } => ends.iter().for_each(|end| finished(&pod, end)),
         Event::ClaimLost { pod, claim } => claim_lost(&pod, claim),
         Event::OutcomeRefused { pod, claim, message } => outcome_refused(&pod, claim, &message),
         Event::Released { pod, claims } => released(&pod, &claims),
@@ -79,8 +79,8 @@ fn claimed(pod: &PodId, claims: &[Claim]) {
     }
 }
 
-fn finished(pod: &PodId, claim: Claim, task: &Arc<str>, to: State) {
-    let step_id = claim.step_id;
+fn finished(pod: &PodId, end: &End) {
+    let End { claim: Claim { step_id, .. }, task, to } = end;
     match to {
         State::Failed => {
             warn!(target: "fleet_q.step", %pod, %step_id, task = &**task, to = %to, "step failed for good");

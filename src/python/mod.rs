@@ -11,6 +11,7 @@ mod config;
 mod convert;
 mod core;
 mod crossing;
+mod decode;
 mod doctor;
 mod encode;
 mod engine;
@@ -37,7 +38,7 @@ mod _core {
     use super::engine::Engine;
     #[pymodule_export]
     use super::job::PyJob;
-    use super::{encode as json, errors};
+    use super::{decode, encode as json, errors};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -71,5 +72,11 @@ mod _core {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let written = json::payload(args, kwargs, metadata, limit, default);
         written.map(|bytes| PyBytes::new(py, &bytes)).map_err(|trouble| errors::of_trouble(py, trouble))
+    }
+
+    /// `args`, `kwargs` and `metadata` of a payload, or `None` where Python's own reader has to judge it.
+    #[pyfunction]
+    fn decode_payload<'py>(py: Python<'py>, payload: &[u8]) -> Option<decode::Parts<'py>> {
+        decode::payload(py, payload)
     }
 }

@@ -120,27 +120,40 @@ impl fmt::Display for BadId {
 impl std::error::Error for BadId {}
 
 fn write_uuid(bytes: [u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let n = u128::from_be_bytes(bytes);
-    write!(
-        f,
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        n >> 96,
-        (n >> 80) & 0xffff,
-        (n >> 64) & 0xffff,
-        (n >> 48) & 0xffff,
-        n & 0xffff_ffff_ffff
-    )
+    let mut text = [b'-'; UUID_LENGTH];
+    for (byte, at) in bytes.into_iter().zip(DIGITS_AT) {
+        text[at] = HEX[usize::from(byte >> 4)];
+        text[at + 1] = HEX[usize::from(byte & 0xf)];
+    }
+    f.write_str(std::str::from_utf8(&text).expect("hex digits and hyphens"))
 }
+
+const UUID_LENGTH: usize = 36;
+const HEX: &[u8; 16] = b"0123456789abcdef";
+/// Where the two digits of each byte begin.
+const DIGITS_AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 fn parse_uuid(text: &str) -> Result<[u8; 16], BadId> {
     let bad = || BadId(text.chars().take(80).collect());
-    let hyphens_fit = text.len() == 36 && [8, 13, 18, 23].iter().all(|&at| text.as_bytes()[at] == b'-');
-    let hex: String = text.chars().filter(|&c| c != '-').collect();
-    let digits_fit = hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit());
-    if !hyphens_fit || !digits_fit {
+    let digits = text.as_bytes();
+    if digits.len() != UUID_LENGTH || [8, 13, 18, 23].iter().any(|&at| digits[at] != b'-') {
         return Err(bad());
     }
-    u128::from_str_radix(&hex, 16).map(u128::to_be_bytes).map_err(|_| bad())
+    let mut bytes = [0; 16];
+    for (byte, at) in bytes.iter_mut().zip(DIGITS_AT) {
+        let high = nibble(digits[at]).ok_or_else(bad)?;
+        *byte = high << 4 | nibble(digits[at + 1]).ok_or_else(bad)?;
+    }
+    Ok(bytes)
+}
+
+const fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }
 
 macro_rules! uuid_newtype {

@@ -2,7 +2,7 @@
 
 use super::core::Phase;
 use super::desk::Outgoing;
-use super::events::Event;
+use super::events::{End, Event};
 use super::handler::Slot;
 use super::lock;
 use super::retry::with_deadline;
@@ -27,6 +27,20 @@ pub(crate) struct Flight {
     fresh: Vec<Outgoing>,
     releases: Vec<(Option<Slot>, Claim)>,
     fresh_journaled: bool,
+}
+
+/// What the answer to a call said, gathered: to be told and settled at once.
+#[derive(Debug)]
+struct Told {
+    ends: Vec<End>,
+    slots: Vec<Slot>,
+}
+
+impl Outgoing {
+    /// What the journal kept, of which only the outcome is known.
+    fn owed(owed: &Owed) -> Self {
+        Self { slot: None, finish: owed.finish.clone(), task: "".into(), to: state_of(&owed.finish.outcome) }
+    }
 }
 
 impl Flight {
@@ -105,28 +119,24 @@ impl WorkLoop {
     async fn settle(&mut self, flight: Flight, verdicts: Vec<Verdict>, released: &[Verdict]) {
         let mut verdicts = verdicts.into_iter();
         let (mut answered, mut stored) = (Vec::new(), 0);
+        let mut told =
+            Told { ends: Vec::with_capacity(flight.fresh.len()), slots: Vec::with_capacity(flight.fresh.len()) };
         for (owed, verdict) in flight.owed.iter().zip(verdicts.by_ref()) {
             answered.push(owed.finish.claim);
             stored += u32::from(verdict.is_stored());
-            self.note_verdict(&owed.finish, None, verdict);
+            self.note_verdict(&mut told, Outgoing::owed(owed), verdict);
         }
-        for (outgoing, verdict) in flight.fresh.iter().zip(verdicts) {
+        for (outgoing, verdict) in flight.fresh.into_iter().zip(verdicts) {
             if flight.fresh_journaled {
                 answered.push(outgoing.finish.claim);
                 stored += u32::from(verdict.is_stored());
             }
-            self.note_verdict(&outgoing.finish, Some(outgoing), verdict);
+            self.note_verdict(&mut told, outgoing, verdict);
         }
-        let given_back: Vec<Claim> = flight
-            .releases
-            .iter()
-            .zip(released)
-            .filter(|(_, verdict)| **verdict == Verdict::Recorded)
-            .map(|((_, claim), _)| *claim)
-            .collect();
-        for (slot, _) in &flight.releases {
-            lock(&self.core.desk).settle(*slot);
-        }
+        let given_back = flight.releases.iter().zip(released).filter(|(_, verdict)| **verdict == Verdict::Recorded);
+        let given_back: Vec<Claim> = given_back.map(|((_, claim), _)| *claim).collect();
+        told.slots.extend(flight.releases.iter().filter_map(|(slot, _)| *slot));
+        self.announce(told);
         if !given_back.is_empty() {
             self.core.emit(Event::Released { pod: self.core.id(), claims: given_back });
         }
@@ -135,40 +145,40 @@ impl WorkLoop {
         }
     }
 
-    fn note_verdict(&mut self, finish: &Finish, outgoing: Option<&Outgoing>, verdict: Verdict) {
-        let (pod, claim) = (self.core.id(), finish.claim);
+    /// Says once what a call recorded, and frees its places under one lock, which bodies want too.
+    fn announce(&self, told: Told) {
+        if !told.ends.is_empty() {
+            self.core.emit(Event::Finished { pod: self.core.id(), ends: told.ends.into() });
+        }
+        lock(&self.core.desk).settle(told.slots);
+    }
+
+    fn note_verdict(&mut self, told: &mut Told, outgoing: Outgoing, verdict: Verdict) {
+        let (slot, claim) = (outgoing.slot, outgoing.finish.claim);
         match verdict {
             Verdict::Recorded | Verdict::Already => {
-                let (task, to) = outgoing.map_or_else(
-                    || ("".into(), state_of(&finish.outcome)),
-                    |outgoing| (outgoing.task.clone(), outgoing.to),
-                );
-                self.core.emit(Event::Finished { pod, claim, task, to });
+                told.ends.push(End { claim, task: outgoing.task, to: outgoing.to });
             }
-            Verdict::Lost => self.core.emit(Event::ClaimLost { pod, claim }),
+            Verdict::Lost => self.core.emit(Event::ClaimLost { pod: self.core.id(), claim }),
             Verdict::Refused(message) => {
-                self.core.emit(Event::OutcomeRefused { pod, claim, message: message.clone() });
-                if self.fail_instead(finish, outgoing, &message) {
+                self.core.emit(Event::OutcomeRefused { pod: self.core.id(), claim, message: message.clone() });
+                if self.fail_instead(outgoing, &message) {
                     return;
                 }
             }
         }
-        lock(&self.core.desk).settle(outgoing.and_then(|outgoing| outgoing.slot));
+        told.slots.extend(slot);
     }
 
     /// A result that the database will not take fails its step; a failure that it will not take is
     /// cut down to a plain one. Returns whether there was anything left to try.
-    fn fail_instead(&mut self, finish: &Finish, outgoing: Option<&Outgoing>, why: &str) -> bool {
+    fn fail_instead(&mut self, outgoing: Outgoing, why: &str) -> bool {
         let plain = Outcome::Fail { error: refused_entry(why) };
-        if finish.outcome == plain {
+        if outgoing.finish.outcome == plain {
             return false;
         }
-        let next = Outgoing {
-            slot: outgoing.and_then(|outgoing| outgoing.slot),
-            finish: Finish { claim: finish.claim, outcome: plain },
-            task: outgoing.map_or_else(|| "".into(), |outgoing| outgoing.task.clone()),
-            to: State::Failed,
-        };
+        let finish = Finish { claim: outgoing.finish.claim, outcome: plain };
+        let next = Outgoing { finish, to: State::Failed, ..outgoing };
         lock(&self.core.desk).put_back(super::desk::Batch { finishes: vec![next], releases: Vec::new() });
         self.core.work.notify_one();
         true
@@ -209,11 +219,7 @@ impl WorkLoop {
             return false;
         }
         lock(&self.core.owed).extend(owed.iter().map(|owed| owed.finish.claim));
-        let mut desk = lock(&self.core.desk);
-        for outgoing in fresh {
-            desk.settle(outgoing.slot);
-        }
-        drop(desk);
+        lock(&self.core.desk).settle(fresh.iter().filter_map(|outgoing| outgoing.slot));
         self.core.emit(Event::Journaled { pod, outcomes: u32::try_from(fresh.len()).unwrap_or(u32::MAX) });
         true
     }

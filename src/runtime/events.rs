@@ -1,4 +1,4 @@
-//! One bounded broadcast of facts, one event per fact; logs, metrics and tests subscribe to it.
+//! One bounded broadcast of facts, one event per fact, or per call that made many; logs, metrics and tests subscribe to it.
 //! Decides nothing, and never waits for a slow listener.
 
 use std::sync::Arc;
@@ -32,12 +32,10 @@ pub enum Event {
         pod: PodId,
         claims: Vec<Claim>,
     },
-    /// The outcome is recorded; `to` is what was asked for.
+    /// These outcomes are recorded, all in one call.
     Finished {
         pod: PodId,
-        claim: Claim,
-        task: Arc<str>,
-        to: State,
+        ends: Arc<[End]>,
     },
     /// A late outcome met another claim and was dropped.
     ClaimLost {
@@ -141,15 +139,19 @@ pub enum Event {
     },
 }
 
+/// A recorded outcome; `to` is what was asked for. Of one that had waited in the journal the task is not known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
+    pub claim: Claim,
+    pub task: Arc<str>,
+    pub to: State,
+}
+
 impl Event {
-    /// The step that became final, if this says so.
-    pub fn finally_ended(&self) -> Option<StepId> {
-        if let Self::Finished { claim, to, .. } = self
-            && to.is_final()
-        {
-            return Some(claim.step_id);
-        }
-        None
+    /// The steps that became final by this.
+    pub fn finally_ended(&self) -> impl Iterator<Item = StepId> {
+        let ends: &[End] = if let Self::Finished { ends, .. } = self { ends } else { &[] };
+        ends.iter().filter(|end| end.to.is_final()).map(|end| end.claim.step_id)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::core::{Core, LoopHealth};
 use super::events::Event;
-use super::handler::{Gate, Job, Report, Slot};
+use super::handler::{Ended, Gate, Job, Report, Slot};
 use super::lock;
 use crate::rules::time::Millis;
 
@@ -34,7 +34,10 @@ impl Gate for PodGate {
         for report in reports {
             match report {
                 Report::Ended(slot, ended) => {
-                    bench.draw = self.0.draws.unit();
+                    // A draw asks the system; what returned waits for nothing, so it needs none.
+                    if !matches!(ended, Ended::Returned(_)) {
+                        bench.draw = self.0.draws.unit();
+                    }
                     desk.ended(slot, ended, &bench);
                     ends = true;
                 }

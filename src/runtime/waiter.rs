@@ -114,6 +114,8 @@ impl Inner {
                 if lock(&self.waiting).closed {
                     return;
                 }
+                // What nobody reads would be kept for it.
+                drop(events);
                 self.nudge.notified().await;
                 (events, pause) = (self.events.subscribe(), PAUSE_MIN);
                 continue;
@@ -189,9 +191,9 @@ impl Inner {
     }
 
     fn waited_for(&self, events: impl Iterator<Item = Event>) -> Vec<StepId> {
-        let ended: Vec<StepId> = events.filter_map(|event| event.finally_ended()).collect();
         let waiting = lock(&self.waiting);
-        ended.into_iter().filter(|id| waiting.steps.contains_key(id)).collect()
+        let awaited = |id: &StepId| waiting.steps.contains_key(id);
+        events.flat_map(|event| event.finally_ended().filter(awaited).collect::<Vec<_>>()).collect()
     }
 }
 

@@ -101,3 +101,43 @@ def test_reports_that_come_while_one_is_sent_go_together() -> None:
     go_on.set()
     first.join(10)
     assert sent == [[1], [2, 3]]
+
+
+def test_who_ends_a_body_begins_the_newest_that_follows_and_passes_the_others_on() -> None:
+    pool = Threads(2, name="chain")
+    ran: dict[str, int] = {}
+    first_is_over, done = threading.Event(), threading.Barrier(3)
+
+    def last(name: str) -> None:
+        ran[name] = threading.get_ident()
+        done.wait(10)
+
+    def first() -> None:
+        ran["first"] = threading.get_ident()
+        pool.submit(lambda: last("older"))
+        pool.submit(lambda: last("newer"))
+        first_is_over.set()
+
+    pool.submit(first)
+    assert first_is_over.wait(10)
+    done.wait(10)
+    assert ran["newer"] == ran["first"] != ran["older"]
+    pool.close()
+
+
+def test_a_chain_of_bodies_wakes_no_other_thread() -> None:
+    pool = Threads(8, name="alone")
+    ran: list[int] = []
+    done = threading.Event()
+
+    def step() -> None:
+        ran.append(threading.get_ident())
+        if len(ran) < 100:
+            pool.submit(step)
+        else:
+            done.set()
+
+    pool.submit(step)
+    assert done.wait(10)
+    assert (len(ran), len(set(ran)), len(ours("alone"))) == (100, 1, 1)
+    pool.close()

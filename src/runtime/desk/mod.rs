@@ -256,13 +256,14 @@ impl Desk {
         }
     }
 
-    /// Notes that a claim has ended durably.
-    pub(crate) fn settle(&mut self, slot: Option<Slot>) {
-        let Some(slot) = slot else { return };
-        if let Some(held) = self.held.get_mut(&slot) {
-            held.hold = Hold::Ended;
+    /// Notes that the claims in these slots have ended durably.
+    pub(crate) fn settle(&mut self, slots: impl IntoIterator<Item = Slot>) {
+        for slot in slots {
+            if let Some(held) = self.held.get_mut(&slot) {
+                held.hold = Hold::Ended;
+            }
+            self.sweep(slot);
         }
-        self.sweep(slot);
     }
 
     pub(crate) fn note_progress(&mut self, slot: Slot, json: Arc<str>) {

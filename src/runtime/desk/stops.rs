@@ -91,7 +91,7 @@ impl Desk {
 
     fn lose(&mut self, slot: Slot) -> Option<(Slot, StopReason)> {
         let told = self.stop_slot(slot, StopReason::Lost);
-        self.settle(Some(slot));
+        self.settle([slot]);
         told
     }
 

@@ -29,7 +29,7 @@ pub(super) fn calls<'a>(
 ) -> Vec<Call<'a>> {
     let (least, most) = PROMOTED;
     let promoted = (2 * i64::from(limit(demand))).clamp(least, most);
-    let promote = due_from(db.call(&db.sql.promote), due).number("limit_literal", promoted);
+    let promote = due_from(db.call(&db.sql.promote), due).with("most", promoted);
     let lanes = demand.lanes.iter().zip(looks).enumerate().map(|(n, (lane, look))| {
         let taken = i64::from(lane.limit.min(limit(demand)));
         due_from(trusting(lane_call(db, lane, demand.kind, &look.belief), look.belief.trust()), due)
@@ -39,9 +39,9 @@ pub(super) fn calls<'a>(
             .with("tasks", lane.tasks.iter().map(|task| &**task).collect::<Vec<_>>())
             .with("first_lane", n == 0)
             .with("call_limit", i64::from(limit(demand)))
-            .number("limit_literal", taken)
-            .number("candidates_literal", CANDIDATES * taken)
-            .number("looked_at_literal", LOOKED_AT_MAX)
+            .with("most", taken)
+            .with("candidates", CANDIDATES * taken)
+            .with("looked_at", LOOKED_AT_MAX)
     });
     std::iter::once(promote).chain(lanes).collect()
 }

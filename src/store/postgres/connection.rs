@@ -1,19 +1,21 @@
-//! Owns the connections: a pool for work, one for beats. Runs a transaction as one round trip.
+//! Runs transactions: on a line of the pool for work, or on the connection for beats. One round trip each.
 //!
-//! Leaves no session state behind: statements are unnamed, settings are local to their transaction.
+//! Where a pooler may stand between it leaves no session state behind: statements are unnamed, settings are local to
+//! their transaction. On sessions of our own the hot ones are kept by name (`lines`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
-use futures_util::future::join_all;
+use deadpool_postgres::Object;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, Row};
+use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::errors::{Effect, is_rivalry, of_connecting, of_pool, of_statement};
+use super::errors::{Effect, is_not_kept, is_rivalry, of_connecting, of_statement};
+use super::lines::Lines;
+use super::round_trip::{Answers, prepared, transaction};
 use super::sql::{Call, Statement, Statements};
 use crate::rules::time::Millis;
 use crate::store::clock::DatabaseClock;
@@ -26,9 +28,6 @@ const RIVALRY_ROUNDS: u32 = 5;
 /// How long an answer may be late beyond the server's own limit before the call is given up.
 const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
-/// The rows of each statement of a transaction.
-pub(super) type Answers = Vec<Vec<Row>>;
-
 /// Why a transaction failed: the driver's word, or silence.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -40,13 +39,20 @@ pub(super) struct Connections {
     pub sql: Arc<Statements>,
     pub config: Config,
     pub tls: MakeRustlsConnect,
-    pool: Pool,
+    lines: Lines,
     beats: Mutex<Option<Client>>,
     /// Statements sent and transactions committed.
     tally: [AtomicU64; 2],
     clock: Option<Arc<dyn DatabaseClock>>,
     connect_timeout: Duration,
     statement_timeout: Duration,
+}
+
+/// Whether a transaction's statements are among the few that come again and again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    WherePossible,
+    No,
 }
 
 /// How a store's connections are made and bounded.
@@ -61,24 +67,20 @@ pub(super) struct Bounds {
 
 impl std::fmt::Debug for Connections {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connections").field("pool", &self.pool.status()).finish_non_exhaustive()
+        f.debug_struct("Connections").field("keeps", &self.lines.keeps()).finish_non_exhaustive()
     }
 }
 
 impl Connections {
     /// Connects to nothing yet.
-    pub fn new(config: Config, tls: MakeRustlsConnect, sql: Arc<Statements>, bounds: Bounds) -> Result<Self> {
+    pub fn new(config: Config, tls: MakeRustlsConnect, sql: Arc<Statements>, bounds: Bounds) -> Self {
         let connect_timeout = bounds.connect_timeout.as_duration();
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config.clone(), tls.clone(), recycling);
-        let timeouts =
-            Timeouts { wait: Some(connect_timeout), create: Some(connect_timeout), recycle: Some(connect_timeout) };
-        let pool = Pool::builder(manager).max_size(bounds.work_connections).timeouts(timeouts).runtime(Runtime::Tokio1);
-        let pool = pool.build().map_err(|e| Error::config(e.to_string()))?;
         let statement_timeout = bounds.statement_timeout.as_duration();
+        let lines =
+            Lines::new(config.clone(), tls.clone(), bounds.work_connections, connect_timeout, statement_timeout);
         let (beats, clock) = (Mutex::new(None), bounds.clock);
         let tally = [AtomicU64::new(0), AtomicU64::new(0)];
-        Ok(Self { sql, config, tls, pool, beats, tally, clock, connect_timeout, statement_timeout })
+        Self { sql, config, tls, lines, beats, tally, clock, connect_timeout, statement_timeout }
     }
 
     /// A statement of this store, to be given its values.
@@ -93,25 +95,23 @@ impl Connections {
 
     /// As `write`, but the driver's own error can still be asked whether a row was at fault.
     pub async fn try_write(&self, calls: &[Call<'_>]) -> Result<Answers, Failure> {
-        self.rivalling(&self.sql.begin_work, calls).await
+        self.rivalling(&self.sql.begin_work, Keeping::No, calls).await
     }
 
     /// As `try_write`, for statements that name the rows they mean, or take them in the order of an index.
+    /// Kept by name, where sessions are our own.
     pub async fn try_write_by_key(&self, calls: &[Call<'_>]) -> Result<Answers, Failure> {
-        self.rivalling(&self.sql.begin_by_key, calls).await
+        self.rivalling(&self.sql.begin_by_key, Keeping::WherePossible, calls).await
     }
 
-    /// Runs statements whose effect may be lost with the server: the commit does not wait for its disk.
-    pub async fn write_lazily(&self, calls: &[Call<'_>]) -> Result<Answers> {
-        let answer = self.on_pool(&self.sql.begin_lazily, calls, Effect::Possible).await;
-        answer.map_err(|failure| failure.into_error(Effect::Possible))
-    }
-
-    async fn rivalling(&self, begin: &Statement, calls: &[Call<'_>]) -> Result<Answers, Failure> {
+    async fn rivalling(&self, begin: &Statement, keeping: Keeping, calls: &[Call<'_>]) -> Result<Answers, Failure> {
         let mut rounds = 1;
         loop {
-            match self.on_pool(begin, calls, Effect::Possible).await {
+            let kept = keeping == Keeping::WherePossible && self.lines.keeps();
+            match self.on_pool(begin, kept, calls, Effect::Possible).await {
                 Err(Failure::Said(error)) if is_rivalry(&error) && rounds < RIVALRY_ROUNDS => rounds += 1,
+                // Nothing of the transaction was done, and the next round keeps nothing.
+                Err(Failure::Said(error)) if kept && is_not_kept(&error) => self.lines.keep_no_more(),
                 answer => return answer,
             }
         }
@@ -119,19 +119,31 @@ impl Connections {
 
     /// Runs statements that only read.
     pub async fn read(&self, calls: &[Call<'_>]) -> Result<Answers> {
-        self.on_pool(&self.sql.begin_work, calls, Effect::None)
+        self.on_pool(&self.sql.begin_work, false, calls, Effect::None)
             .await
             .map_err(|failure| failure.into_error(Effect::None))
     }
 
     /// A connection of the pool, for what is not one round trip.
     pub async fn lend(&self) -> Result<Object> {
-        self.pool.get().await.map_err(of_pool)
+        self.lines.lend(&self.sql.line).await
     }
 
-    async fn on_pool(&self, begin: &Statement, calls: &[Call<'_>], effect: Effect) -> Result<Answers, Failure> {
+    async fn on_pool(
+        &self,
+        begin: &Statement,
+        kept: bool,
+        calls: &[Call<'_>],
+        effect: Effect,
+    ) -> Result<Answers, Failure> {
         let lent = self.lend().await.map_err(Failure::Other)?;
-        let answer = self.in_time(&lent, begin, calls, effect).await;
+        let answer = if kept {
+            let opening = self.opening(&self.sql.begin);
+            let sent = if calls.len() == 1 { 1 } else { framed(calls) };
+            self.in_time(prepared(&lent, &opening, calls), sent, effect).await
+        } else {
+            self.in_time(transaction(&lent, &self.opening(begin), calls), framed(calls), effect).await
+        };
         if !matches!(&answer, Ok(_) | Err(Failure::Said(_))) {
             // What did not answer may still be busy with it; nobody else gets this connection.
             drop(Object::take(lent));
@@ -148,7 +160,8 @@ impl Connections {
             // Its driver ends with it: every call on it then says that the connection is closed.
             None => self.connect().await?.0,
         };
-        let answer = self.in_time(&client, &self.sql.begin_lazily, calls, Effect::Possible).await;
+        let opening = self.opening(&self.sql.begin_lazily);
+        let answer = self.in_time(transaction(&client, &opening, calls), framed(calls), Effect::Possible).await;
         if answer.is_ok() {
             *held = Some(client);
         }
@@ -165,7 +178,7 @@ impl Connections {
     }
 
     pub async fn close(&self) {
-        self.pool.close();
+        self.lines.close();
         *self.beats.lock().await = None;
     }
 
@@ -187,15 +200,13 @@ impl Connections {
 
     async fn in_time(
         &self,
-        client: &Client,
-        begin: &Statement,
-        calls: &[Call<'_>],
+        answer: impl Future<Output = Result<Answers, tokio_postgres::Error>>,
+        sent: u64,
         effect: Effect,
     ) -> Result<Answers, Failure> {
-        // With begin and commit.
-        self.tally[0].fetch_add(calls.len() as u64 + 2, Ordering::Relaxed);
+        self.tally[0].fetch_add(sent, Ordering::Relaxed);
         let patience = self.statement_timeout + ANSWER_GRACE;
-        match tokio::time::timeout(patience, transaction(client, &self.opening(begin), calls)).await {
+        match tokio::time::timeout(patience, answer).await {
             Ok(answer) => {
                 self.tally[1].fetch_add(u64::from(answer.is_ok()), Ordering::Relaxed);
                 answer.map_err(Failure::Said)
@@ -208,6 +219,11 @@ impl Connections {
     }
 }
 
+/// Statements of a transaction, with begin and commit.
+const fn framed(calls: &[Call<'_>]) -> u64 {
+    calls.len() as u64 + 2
+}
+
 impl Failure {
     pub fn into_error(self, effect: Effect) -> Error {
         match self {
@@ -215,23 +231,4 @@ impl Failure {
             Self::Other(error) => error,
         }
     }
-}
-
-/// One round trip: everything is sent before the first answer is awaited, so that a caller who gives
-/// up leaves no transaction open. The first error in order is the one that matters: it spoils the rest.
-pub(super) async fn transaction(
-    client: &Client,
-    begin: &str,
-    calls: &[Call<'_>],
-) -> Result<Answers, tokio_postgres::Error> {
-    let begin = client.batch_execute(begin);
-    let commit = client.batch_execute(include_str!("sql/commit.sql"));
-    let spelled: Vec<_> = calls.iter().map(Call::spelled).collect();
-    let statements = join_all(spelled.iter().map(|(text, values)| client.query_typed(text, values)));
-    // Polled in this order at first, and a request is sent when it is first polled.
-    let (opened, answers, committed) = tokio::join!(biased; begin, statements, commit);
-    opened?;
-    let rows = answers.into_iter().collect::<Result<Answers, _>>()?;
-    committed?;
-    Ok(rows)
 }

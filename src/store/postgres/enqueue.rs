@@ -135,8 +135,19 @@ async fn alone(
     offer: Option<&Offer<'_>>,
 ) -> Result<BTreeMap<usize, Answer>, Failure> {
     let waves = waves(part, |(_, step)| names(step));
-    let statement = if offer.is_some() { &db.sql.hand_off_alone } else { &db.sql.enqueue_alone };
-    let calls: Vec<_> = waves.iter().map(|wave| insert(db.call(statement), &part[wave.clone()], offer)).collect();
+    let calls: Vec<_> = match (part, offer) {
+        ([(_, step)], Some(offer))
+            if step.due == Due::Now && offer.slots > 0 && offer.whole.tasks.contains(&step.task) =>
+        {
+            vec![insert_one(db, step, offer)]
+        }
+        (_, Some(_)) => {
+            waves.iter().map(|wave| insert(db.call(&db.sql.hand_off_alone), &part[wave.clone()], offer)).collect()
+        }
+        (_, None) => {
+            waves.iter().map(|wave| insert(db.call(&db.sql.enqueue_alone), &part[wave.clone()], None)).collect()
+        }
+    };
     let rows = db.try_write_by_key(&calls).await?;
     let mut told = BTreeMap::new();
     for (wave, rows) in waves.iter().zip(&rows) {
@@ -186,11 +197,7 @@ fn insert<'a>(call: Call<'a>, wave: &[Placed<'a>], offer: Option<&Offer<'a>>) ->
         None => call,
         Some(offer) => {
             let queues: BTreeSet<&str> = steps().map(|step| &*step.queue).collect();
-            let call = spanned(call, offer.belief.in_queues(queues));
-            due_from(trusting(call, offer.belief.trust_without_full_look()), offer.due)
-                .with("pod", offer.whole.pod.as_str())
-                .with("claim_id", offer.whole.claim_id)
-                .with("slots", offer.slots)
+            offered(call, queues, offer)
                 .with("offered_tasks", offer.whole.tasks.iter().map(|task| &**task).collect::<Vec<_>>())
         }
     };
@@ -206,6 +213,28 @@ fn insert<'a>(call: Call<'a>, wave: &[Placed<'a>], offer: Option<&Offer<'a>>) ->
         .with("timeouts", steps().map(|step| step.timeout.map(signed)).collect::<Vec<_>>())
         .with("unique_keys", steps().map(|step| step.unique_key.as_deref()).collect::<Vec<_>>())
         .with("tags", steps().map(tags).collect::<Vec<_>>())
+}
+
+fn insert_one<'a>(db: &'a Connections, step: &'a NewStep, offer: &Offer<'a>) -> Call<'a> {
+    offered(db.call(&db.sql.hand_off_one), BTreeSet::from([&*step.queue]), offer)
+        .with("step_id", step.step_id)
+        .with("task", &*step.task)
+        .with("queue", &*step.queue)
+        .with("priority", step.priority)
+        .with("payload", &*step.payload.bytes)
+        .with("content_type", spelled(&step.payload))
+        .with("max_retries", i64::from(step.max_retries))
+        .with("timeout", step.timeout.map(signed))
+        .with("tags", tags(step))
+}
+
+/// Who offers how many slots, and where steps of these queues may wait before the new ones.
+fn offered<'a>(call: Call<'a>, queues: BTreeSet<&'a str>, offer: &Offer<'a>) -> Call<'a> {
+    let call = spanned(call, offer.belief.in_queues(queues));
+    due_from(trusting(call, offer.belief.trust_without_full_look()), offer.due)
+        .with("pod", offer.whole.pod.as_str())
+        .with("claim_id", offer.whole.claim_id)
+        .with("slots", offer.slots)
 }
 
 fn stored(rows: &[Row]) -> Result<BTreeMap<StepId, Accepted>> {

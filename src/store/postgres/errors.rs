@@ -53,6 +53,21 @@ pub(super) fn is_rivalry(error: &tokio_postgres::Error) -> bool {
     database(error).is_some_and(|db| rivals.contains(db.code()))
 }
 
+/// Whether who answered at connecting took offence at our settings, and might do without: what poolers do with them.
+pub(super) fn refuses_settings(error: &tokio_postgres::Error) -> bool {
+    database(error).map_or(error.is_closed(), |db| ["08", "0A", "22", "42", "XX"].contains(&&db.code().code()[..2]))
+}
+
+/// Whether a statement that was kept by name is not what we kept; nothing was done then.
+pub(super) fn is_not_kept(error: &tokio_postgres::Error) -> bool {
+    database(error).is_some_and(|db| {
+        let code = db.code();
+        let kept = [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::PROTOCOL_VIOLATION];
+        // "cached plan must not change result type": the table was changed under it.
+        kept.contains(code) || *code == SqlState::FEATURE_NOT_SUPPORTED
+    })
+}
+
 /// Whether somebody else stored a row under the same key first.
 pub(super) fn is_taken(error: &tokio_postgres::Error) -> bool {
     database(error).is_some_and(|db| *db.code() == SqlState::UNIQUE_VIOLATION)

@@ -5,9 +5,10 @@
 use deadpool_postgres::Object;
 use tokio_postgres::{Client, Row};
 
-use super::connection::{Connections, transaction};
+use super::connection::Connections;
 use super::errors::{Effect, internal, of_statement};
 use super::examined;
+use super::round_trip::transaction;
 use super::sql::{Call, Statement};
 use crate::rules::diagnosis::facts::{Backends, Examination, Fact, Rights, Schema, Sessions};
 use crate::store::error::{Error, Result};

@@ -18,8 +18,10 @@ mod failures;
 mod finish;
 mod floors;
 mod leader;
+mod lines;
 mod migrate;
 mod pods;
+mod round_trip;
 mod rows;
 mod script;
 mod sql;
@@ -104,7 +106,7 @@ impl PostgresStore {
             statement_timeout: options.statement_timeout,
             clock: options.clock,
         };
-        let db = Arc::new(Connections::new(config, tls, statements, bounds)?);
+        let db = Arc::new(Connections::new(config, tls, statements, bounds));
         Ok(Self {
             db,
             wakes: Wakes::new(address.listen),

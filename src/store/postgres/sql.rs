@@ -150,6 +150,7 @@ macro_rules! statements {
 }
 
 statements!(
+    begin,
     begin_work,
     begin_by_key,
     begin_lazily,
@@ -158,6 +159,7 @@ statements!(
     migrate_limits,
     migrate_lock,
     home,
+    line,
     durability,
     version,
     schema_exists,
@@ -167,6 +169,7 @@ statements!(
     channel,
     enqueue,
     hand_off,
+    hand_off_one,
     exists,
     holders,
     finish,

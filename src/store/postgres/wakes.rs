@@ -106,7 +106,7 @@ async fn tell(db: Arc<Connections>, schema: Option<String>, untold: Arc<Untold>)
         untold.some.notified().await;
         let steps = i64::try_from(untold.steps.swap(0, Ordering::AcqRel)).unwrap_or(i64::MAX);
         let notify = db.call(&db.sql.notify).with("schema", schema.as_deref()).with("steps", steps);
-        drop(db.write_lazily(&[notify]).await);
+        drop(db.try_write_by_key(&[notify]).await);
         tokio::time::sleep(TELL_EVERY).await;
     }
 }

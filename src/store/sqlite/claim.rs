@@ -2,8 +2,8 @@
 
 use rusqlite::{Row, ToSql, named_params};
 
+use super::claimed::{BadRow, Reader};
 use super::parameters;
-use super::rows;
 use super::worker::Session;
 use crate::rules::claim::Turn;
 use crate::rules::step::{PodId, StepId};
@@ -164,6 +164,7 @@ impl Taking<'_> {
         let mut good = Vec::with_capacity(candidates.len());
         let mut bad = Vec::new();
         let mut statement = self.session.conn.prepare_cached(include_str!("sql/claim.sql"))?;
+        let mut reader = Reader::of(&statement, self.call.claim_id)?;
         let mut rows = statement.query(named_params! {
             ":rows": parameters::json(&row_numbers),
             ":pod": self.pod.as_str(),
@@ -171,7 +172,7 @@ impl Taking<'_> {
             ":now": self.session.now.0,
         })?;
         while let Some(row) = rows.next()? {
-            match rows::claimed(row, self.call.claim_id) {
+            match reader.read(row) {
                 Ok(claimed) => good.push(claimed),
                 Err(why) => bad.push((row.get::<_, i64>("row_number")?, why)),
             }
@@ -183,7 +184,7 @@ impl Taking<'_> {
         Ok(good)
     }
 
-    fn fail(&self, row: i64, why: &rows::BadRow) -> Result<()> {
+    fn fail(&self, row: i64, why: &BadRow) -> Result<()> {
         let mut statement = self.session.conn.prepare_cached(include_str!("sql/fail_bad_row.sql"))?;
         statement.execute(named_params! {
             ":row_number": row,
@@ -195,13 +196,9 @@ impl Taking<'_> {
     }
 }
 
+/// The four lists name the same columns in the same order.
 fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
-    Ok(Candidate {
-        row: row.get("rowid")?,
-        priority: row.get("priority")?,
-        created: row.get("created_ts")?,
-        step_id: row.get("step_id")?,
-    })
+    Ok(Candidate { row: row.get(0)?, priority: row.get(1)?, created: row.get(2)?, step_id: row.get(3)? })
 }
 
 fn turn(claimed: &Claimed) -> Turn {

@@ -10,7 +10,7 @@ use crate::store::error::Result;
 use crate::store::types::{Cycle, CycleReply};
 
 pub(super) fn cycle(session: &Session<'_>, call: &Cycle) -> Result<CycleReply> {
-    let verdicts = call.finishes.iter().map(|one| finish::finish(session, one)).collect::<Result<_>>()?;
+    let verdicts = finish::finish(session, &call.finishes)?;
     let released = call.releases.iter().map(|claim| finish::release(session, *claim)).collect::<Result<_>>()?;
     let pod_alive = pod_alive(session, &call.pod)?;
     let claims = match &call.demand {

@@ -1,8 +1,11 @@
 //! Stores new steps, row by row, a bounded number of them per transaction.
 
+use std::borrow::Cow;
+
 use rusqlite::{ToSql, named_params};
 
 use super::errors::{partly, row_fault};
+use super::for_rows::ForRows;
 use super::parameters;
 use super::worker::{Begin, ROWS_PER_TRANSACTION, Session, Worker};
 use crate::rules::step::StepId;
@@ -30,6 +33,7 @@ pub(super) async fn in_batches(work: &Worker, call: &Enqueue) -> Result<Vec<Answ
 }
 
 pub(super) fn enqueue(session: &Session<'_>, steps: &[NewStep], offer: Option<&HandOff>) -> Result<Vec<Answer>> {
+    let mut storing = Storing::prepare(session)?;
     let mut slots_left = offer.map_or(0, |offer| offer.limit);
     let mut answers = Vec::with_capacity(steps.len());
     for step in steps {
@@ -38,7 +42,7 @@ pub(super) fn enqueue(session: &Session<'_>, steps: &[NewStep], offer: Option<&H
             continue;
         }
         let offer = offer.filter(|offer| slots_left > 0 && offer.tasks.contains(&step.task));
-        let answer = insert(session, step, offer)?;
+        let answer = insert(session, &mut storing, step, offer)?;
         slots_left -= u32::from(answer == Ok(Accepted::HandedOff));
         answers.push(answer);
     }
@@ -56,7 +60,7 @@ fn check_names(new: &NewStep) -> Result<(), Refusal> {
     }
 }
 
-fn insert(session: &Session<'_>, step: &NewStep, offer: Option<&HandOff>) -> Result<Answer> {
+fn insert(session: &Session<'_>, storing: &mut Storing<'_>, step: &NewStep, offer: Option<&HandOff>) -> Result<Answer> {
     if let Some(offer) = offer {
         match hand_off(session, step, offer) {
             Ok(0) => {}
@@ -64,7 +68,7 @@ fn insert(session: &Session<'_>, step: &NewStep, offer: Option<&HandOff>) -> Res
             Err(e) => return refused(e),
         }
     }
-    match store(session, step) {
+    match storing.store(step) {
         Ok(0) => why_not(session, step),
         Ok(_) => Ok(Ok(Accepted::Stored)),
         Err(e) => refused(e),
@@ -78,34 +82,72 @@ fn refused(error: rusqlite::Error) -> Result<Answer> {
     }
 }
 
-fn store(session: &Session<'_>, step: &NewStep) -> rusqlite::Result<usize> {
-    write(session, step, include_str!("sql/enqueue.sql"), &[])
+/// The insert that nearly every step takes.
+struct Storing<'s> {
+    statement: ForRows<'s, 12>,
+    now: Timestamp,
+}
+
+impl<'s> Storing<'s> {
+    fn prepare(session: &'s Session<'_>) -> rusqlite::Result<Self> {
+        let names = [
+            ":now",
+            ":step_id",
+            ":task",
+            ":queue",
+            ":priority",
+            ":payload",
+            ":content_type",
+            ":max_retries",
+            ":available_ts",
+            ":timeout_ms",
+            ":unique_key",
+            ":tags",
+        ];
+        let statement = ForRows::prepare(session.conn, include_str!("sql/enqueue.sql"), names)?;
+        Ok(Self { statement, now: session.now })
+    }
+
+    fn store(&mut self, step: &NewStep) -> rusqlite::Result<usize> {
+        let (step_id, payload, tags) = (step.step_id.to_string(), &step.payload.bytes[..], tags(step));
+        self.statement.run([
+            &self.now.0,
+            &step_id,
+            &step.task,
+            &step.queue,
+            &step.priority,
+            &payload,
+            &parameters::content_type(&step.payload),
+            &step.max_retries,
+            &available(self.now, step).0,
+            &timeout_ms(step),
+            &step.unique_key,
+            &tags,
+        ])
+    }
 }
 
 fn hand_off(session: &Session<'_>, step: &NewStep, offer: &HandOff) -> rusqlite::Result<usize> {
-    let (pod, claim_id) = (offer.pod.as_str(), offer.claim_id.to_string());
-    write(session, step, include_str!("sql/hand_off.sql"), &[(":pod", &pod), (":claim_id", &claim_id)])
-}
-
-/// An insert, with the parameters both of them share.
-fn write(session: &Session<'_>, step: &NewStep, sql: &str, own: &[(&str, &dyn ToSql)]) -> rusqlite::Result<usize> {
     let (step_id, payload, tags) = (step.step_id.to_string(), &step.payload.bytes[..], tags(step));
-    let (available_ts, timeout_ms) = (available(session, step).0, timeout_ms(step));
-    let shared: [(&str, &dyn ToSql); 12] = [
+    let (available_ts, timeout_ms) = (available(session.now, step).0, timeout_ms(step));
+    let content_type = parameters::content_type(&step.payload);
+    let parameters: [(&str, &dyn ToSql); 14] = [
+        (":pod", &offer.pod.as_str()),
+        (":claim_id", &offer.claim_id.to_string()),
         (":now", &session.now.0),
         (":step_id", &step_id),
         (":task", &step.task),
         (":queue", &step.queue),
         (":priority", &step.priority),
         (":payload", &payload),
-        (":content_type", &step.payload.content_type),
+        (":content_type", &content_type),
         (":max_retries", &step.max_retries),
         (":available_ts", &available_ts),
         (":timeout_ms", &timeout_ms),
         (":unique_key", &step.unique_key),
         (":tags", &tags),
     ];
-    session.conn.prepare_cached(sql)?.execute([own, &shared].concat().as_slice())
+    session.conn.prepare_cached(include_str!("sql/hand_off.sql"))?.execute(parameters.as_slice())
 }
 
 /// Nothing was inserted: the id is there, or a live step holds the unique key.
@@ -132,11 +174,11 @@ pub(super) fn holder(session: &Session<'_>, key: &str) -> Result<Option<StepId>>
     }
 }
 
-fn available(session: &Session<'_>, step: &NewStep) -> Timestamp {
+fn available(now: Timestamp, step: &NewStep) -> Timestamp {
     match step.due {
-        Due::Now => session.now,
-        Due::In(delay) => session.now + delay,
-        Due::At(moment) => moment.max(session.now),
+        Due::Now => now,
+        Due::In(delay) => now + delay,
+        Due::At(moment) => moment.max(now),
     }
 }
 
@@ -144,6 +186,6 @@ fn timeout_ms(step: &NewStep) -> Option<i64> {
     step.timeout.map(|timeout| i64::try_from(timeout.0).unwrap_or(i64::MAX))
 }
 
-fn tags(step: &NewStep) -> String {
-    parameters::json(&step.tags)
+fn tags(step: &NewStep) -> Cow<'static, str> {
+    if step.tags.is_empty() { Cow::Borrowed("[]") } else { Cow::Owned(parameters::json(&step.tags)) }
 }

@@ -7,6 +7,7 @@ use rusqlite::{ToSql, named_params};
 use serde_json::value::RawValue;
 
 use super::errors::row_fault;
+use super::for_rows::ForRows;
 use super::parameters;
 use super::worker::Session;
 use crate::rules::step::Claim;
@@ -14,14 +15,22 @@ use crate::rules::time::Millis;
 use crate::store::error::Result;
 use crate::store::types::{Content, ErrorEntry, Finish, Outcome, ProgressReport, Verdict};
 
-/// Records one outcome.
-pub(super) fn finish(session: &Session<'_>, finish: &Finish) -> Result<Verdict> {
+/// Records outcomes in order, each by itself.
+pub(super) fn finish(session: &Session<'_>, finishes: &[Finish]) -> Result<Vec<Verdict>> {
+    if finishes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut completing = Completing::prepare(session)?;
+    finishes.iter().map(|finish| finish_one(session, &mut completing, finish)).collect()
+}
+
+fn finish_one(session: &Session<'_>, completing: &mut Completing<'_>, finish: &Finish) -> Result<Verdict> {
     if let Some(why) = bad_entry(&finish.outcome) {
         let held = counts(session, finish.claim, include_str!("sql/held.sql"))?;
         return if held { Ok(Verdict::Refused(why)) } else { missed(session, finish.claim) };
     }
     let written = match &finish.outcome {
-        Outcome::Complete { result } => complete(session, finish.claim, result.as_ref()),
+        Outcome::Complete { result } => completing.complete(finish.claim, result.as_ref()),
         Outcome::Retry { error, delay } => retry(session, finish.claim, error, *delay),
         Outcome::Fail { error } => fail(session, finish.claim, error),
         Outcome::Snooze { delay } => snooze(session, finish.claim, *delay),
@@ -48,10 +57,24 @@ pub(super) fn progress(session: &Session<'_>, reports: &[ProgressReport]) -> Res
     Ok(())
 }
 
-fn complete(session: &Session<'_>, claim: Claim, result: Option<&Content>) -> rusqlite::Result<usize> {
-    let (bytes, content_type) = (result.map(|r| &r.bytes[..]), result.map(|r| &r.content_type));
-    let parameters: [(&str, &dyn ToSql); 2] = [(":result", &bytes), (":result_content_type", &content_type)];
-    write(session, claim, include_str!("sql/complete.sql"), &parameters)
+/// How nearly all claims end, many in one call.
+struct Completing<'s> {
+    statement: ForRows<'s, 5>,
+    now: i64,
+}
+
+impl<'s> Completing<'s> {
+    fn prepare(session: &'s Session<'_>) -> rusqlite::Result<Self> {
+        let names = [":result", ":result_content_type", ":now", ":step_id", ":claim_id"];
+        let statement = ForRows::prepare(session.conn, include_str!("sql/complete.sql"), names)?;
+        Ok(Self { statement, now: session.now.0 })
+    }
+
+    fn complete(&mut self, claim: Claim, result: Option<&Content>) -> rusqlite::Result<usize> {
+        let (bytes, content_type) = (result.map(|r| &r.bytes[..]), result.and_then(parameters::content_type));
+        let (step_id, claim_id) = (claim.step_id.to_string(), claim.claim_id.to_string());
+        self.statement.run([&bytes, &content_type, &self.now, &step_id, &claim_id])
+    }
 }
 
 fn retry(session: &Session<'_>, claim: Claim, error: &ErrorEntry, delay: Millis) -> rusqlite::Result<usize> {

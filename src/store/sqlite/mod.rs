@@ -5,6 +5,7 @@
 
 mod admin;
 mod claim;
+mod claimed;
 mod connection;
 mod cycle;
 mod enqueue;
@@ -12,6 +13,7 @@ mod errors;
 mod examine;
 mod failures;
 mod finish;
+mod for_rows;
 mod fork;
 mod leader;
 mod local;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::rules::time::Millis;
-use crate::store::types::ERRORS_KEPT;
+use crate::store::types::{Content, ERRORS_KEPT};
 
 /// A list for `json_each`.
 pub(super) fn json(list: &(impl Serialize + ?Sized)) -> String {
@@ -14,6 +14,11 @@ pub(super) fn json(list: &(impl Serialize + ?Sized)) -> String {
 
 pub(super) fn json_texts(list: &[Arc<str>]) -> String {
     json(&list.iter().map(|text| &**text).collect::<Vec<_>>())
+}
+
+/// What a column says beside content: nothing, where it is what nearly all content is.
+pub(super) fn content_type(content: &Content) -> Option<&str> {
+    Some(&*content.content_type).filter(|kind| *kind != Content::JSON)
 }
 
 pub(super) fn errors_kept() -> i64 {

@@ -1,7 +1,5 @@
-//! Reads rows into the contract's types. Strict for claims, where a bad row must not run;
-//! lenient for reading, where a bad row should still be shown.
+//! Reads rows into the contract's types, leniently: a bad row should still be shown. Claims are read by `claimed`.
 
-use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,36 +8,9 @@ use rusqlite::types::ValueRef;
 
 use crate::rules::election::{PodStatus, PodView};
 use crate::rules::state::State;
-use crate::rules::step::{Claim, ClaimId, PodId, StepId};
+use crate::rules::step::{Claim, PodId};
 use crate::rules::time::{Millis, Timestamp};
-use crate::store::types::{Claimed, Content, Step};
-
-/// Why a row is not a step, in words for its error history.
-#[derive(Debug)]
-pub(super) struct BadRow(pub String);
-
-impl From<rusqlite::Error> for BadRow {
-    fn from(error: rusqlite::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-/// Reads a step that was just claimed under `claim_id`.
-pub(super) fn claimed(row: &Row<'_>, claim_id: ClaimId) -> Result<Claimed, BadRow> {
-    Ok(Claimed {
-        claim: Claim { step_id: canonical_id(row)?, claim_id },
-        task: text(row, "task")?,
-        queue: text(row, "queue")?,
-        priority: number(row, "priority")?,
-        payload: required_content(row)?,
-        retry_count: number(row, "retry_count")?,
-        max_retries: number(row, "max_retries")?,
-        crash_count: number(row, "crash_count")?,
-        timeout: optional_number(row, "timeout_ms")?.map(Millis),
-        created: Timestamp(row.get("created_ts")?),
-        claimed: Timestamp(row.get("claimed_ts")?),
-    })
-}
+use crate::store::types::{Content, Step};
 
 /// Reads a whole step; `None` if even its id or state is none.
 pub(super) fn step(row: &Row<'_>) -> rusqlite::Result<Option<Step>> {
@@ -106,43 +77,8 @@ pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: &str) -> rusqlite::Resul
     Ok(row.get::<_, Option<String>>(column)?.and_then(|id| id.parse().ok()))
 }
 
-/// Only the spelling fleet-q itself writes: fenced writes look a step up by its text.
-fn canonical_id(row: &Row<'_>) -> Result<StepId, BadRow> {
-    let text: String = row.get("step_id")?;
-    match text.parse::<StepId>() {
-        Ok(id) if id.to_string() == text => Ok(id),
-        Ok(id) => Err(BadRow(format!("step_id {text:?} must be spelled {id}"))),
-        Err(bad) => Err(BadRow(format!("step_id {bad}"))),
-    }
-}
-
-fn text(row: &Row<'_>, column: &str) -> Result<Arc<str>, BadRow> {
-    row.get::<_, Arc<str>>(column).map_err(|e| BadRow(format!("{column}: {e}")))
-}
-
-fn number<T: TryFrom<i64, Error: Display>>(row: &Row<'_>, column: &str) -> Result<T, BadRow> {
-    in_range(row.get(column)?, column)
-}
-
-fn optional_number<T: TryFrom<i64, Error: Display>>(row: &Row<'_>, column: &str) -> Result<Option<T>, BadRow> {
-    row.get::<_, Option<i64>>(column)?.map(|value| in_range(value, column)).transpose()
-}
-
-fn in_range<T: TryFrom<i64, Error: Display>>(value: i64, column: &str) -> Result<T, BadRow> {
-    T::try_from(value).map_err(|_| BadRow(format!("{column} is {value}, which is out of range")))
-}
-
 fn clamped<T: TryFrom<i64>>(value: i64, low: T, high: T) -> T {
     T::try_from(value).unwrap_or(if value < 0 { low } else { high })
-}
-
-fn required_content(row: &Row<'_>) -> Result<Content, BadRow> {
-    match row.get_ref("payload")? {
-        ValueRef::Blob(_) | ValueRef::Text(_) => {}
-        ValueRef::Null => return Err(BadRow("payload is null".into())),
-        ValueRef::Integer(_) | ValueRef::Real(_) => return Err(BadRow("payload is a number, not text".into())),
-    }
-    content(row, "payload", "content_type")?.ok_or_else(|| BadRow("payload is null".into()))
 }
 
 /// Text and blob alike: whoever inserts by plain SQL writes text.

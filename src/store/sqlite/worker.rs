@@ -1,5 +1,5 @@
 //! Owns the threads that talk to SQLite: one connection each, requests in, answers out.
-//! Several queued requests share one commit, each in its own savepoint. Knows no request's meaning.
+//! Several queued requests share one commit, each in its own savepoint; a lone one has the transaction to itself. Knows no request's meaning.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -198,23 +198,12 @@ impl Thread {
             Begin::Read => (TransactionBehavior::Deferred, None),
             Begin::Write | Begin::Grouped { .. } => (TransactionBehavior::Immediate, Some(self.options.turn.take())),
         };
-        let mut transaction = self.begin(behavior)?;
+        let transaction = self.begin(behavior)?;
         let now = self.now(&transaction)?;
-        for job in group {
-            let savepoint = transaction.savepoint()?;
-            let keep = job.body.run(&Session { conn: &savepoint, now });
-            if savepoint.is_autocommit() {
-                // SQLite itself rolled everything back: disk full, I/O error.
-                drop(savepoint);
-                return Err(Error::Unavailable { message: "the database rolled back".into(), cause: None });
-            }
-            if keep {
-                savepoint.commit()?;
-            } else {
-                savepoint.finish()?;
-            }
+        match group {
+            [lone] => run_alone(lone, transaction, now),
+            several => run_each(several, transaction, now),
         }
-        transaction.commit().map_err(errors::of_commit)
     }
 
     fn begin(&self, behavior: TransactionBehavior) -> Result<Transaction<'_>> {
@@ -232,6 +221,36 @@ impl Thread {
         let mut statement = conn.prepare_cached(include_str!("sql/now.sql"))?;
         Ok(Timestamp(statement.query_row(named_params! {":now": pinned}, |row| row.get(0))?))
     }
+}
+
+/// SQLite copies each page that a savepoint may have to bring back; nobody's work is beside this one's.
+fn run_alone(job: &mut Job, transaction: Transaction<'_>, now: Timestamp) -> Result<()> {
+    let keep = job.body.run(&Session { conn: &transaction, now });
+    if transaction.is_autocommit() {
+        return Err(rolled_back());
+    }
+    if keep { transaction.commit().map_err(errors::of_commit) } else { Ok(transaction.rollback()?) }
+}
+
+fn run_each(group: &mut [Job], mut transaction: Transaction<'_>, now: Timestamp) -> Result<()> {
+    for job in group {
+        let savepoint = transaction.savepoint()?;
+        let keep = job.body.run(&Session { conn: &savepoint, now });
+        if savepoint.is_autocommit() {
+            return Err(rolled_back());
+        }
+        if keep {
+            savepoint.commit()?;
+        } else {
+            savepoint.finish()?;
+        }
+    }
+    transaction.commit().map_err(errors::of_commit)
+}
+
+/// SQLite itself took everything back: disk full, I/O error.
+fn rolled_back() -> Error {
+    Error::Unavailable { message: "the database rolled back".into(), cause: None }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod plans;
 mod races;
 mod roles;
 pub mod server;
+mod sessions;
 mod tls;
 mod upgrades;
 mod url;

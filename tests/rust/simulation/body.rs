@@ -128,7 +128,9 @@ impl Handler for Bodies {
         let gate = self.gate.get().expect("attached before the first job");
         for (slot, _) in stops {
             // A body that cannot be stopped is not among these; it reports when it returns.
-            if let Some(body) = self.running.lock().expect("no body panics").remove(&slot) {
+            // Let go of at once: what is reported may make room for a step that begins under the same lock.
+            let body = self.running.lock().expect("no body panics").remove(&slot);
+            if let Some(body) = body {
                 body.abort();
                 self.report(&**gate, slot, Ended::Stopped);
             }

@@ -42,6 +42,31 @@ async fn counting_reads_indexes_alone() {
     assert!(reads.clone().all(|line| line.contains("INDEX step_")), "{plan}");
 }
 
+/// A list of more than two words after `in` is a table that each run of the statement builds and fills first.
+#[tokio::test]
+async fn storing_and_completing_a_step_build_no_table() {
+    let bench = Bench::new().await;
+    let sql = bench.sql();
+    for statement in [
+        include_str!("../../../src/store/sqlite/sql/enqueue.sql"),
+        include_str!("../../../src/store/sqlite/sql/complete.sql"),
+    ] {
+        let mut explained = sql.prepare(&format!("explain\n{statement}")).unwrap();
+        let codes: Vec<String> = explained.raw_query().mapped(|row| row.get(1)).map(Result::unwrap).collect();
+        assert!(!codes.iter().any(|code| code == "OpenEphemeral"), "{codes:?}");
+    }
+}
+
+#[tokio::test]
+async fn sqlite_is_built_without_mutexes_for_memory_and_pages() {
+    let bench = Bench::new().await;
+    let sql = bench.sql();
+    let mut asked = sql.prepare("pragma compile_options").unwrap();
+    let options: Vec<String> = asked.raw_query().mapped(|row| row.get(0)).map(Result::unwrap).collect();
+    assert!(options.contains(&"DEFAULT_MEMSTATUS=0".to_owned()), "{options:?}");
+    assert!(!options.iter().any(|option| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+}
+
 #[tokio::test]
 async fn looking_through_failures_seeks_the_moment_and_sorts_nothing() {
     let bench = Bench::new().await;

@@ -7,3 +7,5 @@ set local enable_seqscan = off;
 set local enable_bitmapscan = off;
 set local enable_hashjoin = off;
 set local enable_mergejoin = off;
+set local jit = off;
+set local plan_cache_mode = auto;

@@ -1,4 +1,4 @@
--- Give up to :limit_literal due steps of the queues :only to :pod under :claim_id, in claim order (P9).
+-- Give up to :most due steps of the queues :only to :pod under :claim_id, in claim order (P9).
 -- No two callers receive the same step. What earlier lanes of the call took counts against :call_limit.
 -- Steps that are pending since they were stored are looked for from the floors of their queue on (:at, :since).
 with paused as materialized (
@@ -31,7 +31,7 @@ fresh as materialized (
           and crash_count < :max_crashes
           and task = any(:tasks)
         order by priority desc, created_ts, step_id
-        limit :limit_literal
+        limit :most
         for update skip locked
       ) as between_floors
       union all
@@ -47,12 +47,12 @@ fresh as materialized (
           and crash_count < :max_crashes
           and task = any(:tasks)
         order by priority desc, created_ts, step_id
-        limit :limit_literal
+        limit :most
         for update skip locked
       ) as from_floor
     ) as due
     where span.queue = lane.queue
-    limit :limit_literal
+    limit :most
   ) as first
 ),
 again as materialized (
@@ -67,7 +67,7 @@ again as materialized (
       and crash_count < :max_crashes
       and task = any(:tasks)
     order by priority desc, created_ts, step_id
-    limit :limit_literal
+    limit :most
     for update skip locked
   ) as first
 ),
@@ -82,13 +82,13 @@ longest_due as materialized (
     and queue = any(:only)
     and queue in (select queue from lane)
   order by available_ts
-  limit :looked_at_literal
+  limit :looked_at
 ),
 ranked as materialized (
   select step_id
   from longest_due
   order by priority desc, created_ts, step_id
-  limit :candidates_literal
+  limit :candidates
 ),
 overdue as materialized (
   select step_tracker.ctid as at_row, step_tracker.step_id, step_tracker.priority, step_tracker.created_ts
@@ -96,7 +96,7 @@ overdue as materialized (
   join ranked on ranked.step_id = step_tracker.step_id
   where step_tracker.status = 'scheduled'
   order by step_tracker.priority desc, step_tracker.created_ts, step_tracker.step_id
-  limit :limit_literal
+  limit :most
   for update of step_tracker skip locked
 ),
 chosen as materialized (
@@ -104,8 +104,8 @@ chosen as materialized (
   from (select * from fresh union all select * from again union all select * from overdue) as due
   order by priority desc, created_ts, step_id
   limit case
-    when :first_lane then :limit_literal
-    else least(:limit_literal, greatest(0, :call_limit - (
+    when :first_lane then :most
+    else least(:most, greatest(0, :call_limit - (
       select count(*)
       from /*schema*/step_tracker
       where status = 'claimed'

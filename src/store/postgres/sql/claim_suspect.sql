@@ -1,4 +1,4 @@
--- Give up to :limit_literal due steps that crashed :max_crashes times or more to :pod under :claim_id (P9, P14).
+-- Give up to :most due steps that crashed :max_crashes times or more to :pod under :claim_id (P9, P14).
 -- No two callers receive the same step. What earlier lanes of the call took counts against :call_limit.
 with paused as materialized (
   select jsonb_array_elements_text(meta -> 'paused') as queue
@@ -17,7 +17,7 @@ crashed as materialized (
     and queue <> all(:except)
     and queue not in (select queue from paused)
   order by priority desc, created_ts, step_id
-  limit :limit_literal
+  limit :most
   for update skip locked
 ),
 longest_due as materialized (
@@ -32,13 +32,13 @@ longest_due as materialized (
     and queue <> all(:except)
     and queue not in (select queue from paused)
   order by available_ts
-  limit :looked_at_literal
+  limit :looked_at
 ),
 ranked as materialized (
   select step_id
   from longest_due
   order by priority desc, created_ts, step_id
-  limit :candidates_literal
+  limit :candidates
 ),
 overdue as materialized (
   select step_tracker.ctid as at_row, step_tracker.step_id, step_tracker.priority, step_tracker.created_ts
@@ -46,7 +46,7 @@ overdue as materialized (
   join ranked on ranked.step_id = step_tracker.step_id
   where step_tracker.status = 'scheduled'
   order by step_tracker.priority desc, step_tracker.created_ts, step_tracker.step_id
-  limit :limit_literal
+  limit :most
   for update of step_tracker skip locked
 ),
 chosen as materialized (
@@ -54,8 +54,8 @@ chosen as materialized (
   from (select * from crashed union all select * from overdue) as due
   order by priority desc, created_ts, step_id
   limit case
-    when :first_lane then :limit_literal
-    else least(:limit_literal, greatest(0, :call_limit - (
+    when :first_lane then :most
+    else least(:most, greatest(0, :call_limit - (
       select count(*)
       from /*schema*/step_tracker
       where status = 'claimed'

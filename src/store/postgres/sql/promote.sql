@@ -1,4 +1,4 @@
--- Make up to :limit_literal scheduled steps that are due pending, longest due first. Waits for nobody.
+-- Make up to :most scheduled steps that are due pending, longest due first. Waits for nobody.
 with due as materialized (
   select step_id
   from /*schema*/step_tracker
@@ -6,7 +6,7 @@ with due as materialized (
     and available_ts <= coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint))
     and available_ts >= case when coalesce(:now, cast(floor(extract(epoch from now()) * 1000) as bigint)) between :due_from and :due_until then :due_floor else -4611686018427387904 end
   order by available_ts
-  limit :limit_literal
+  limit :most
   for update skip locked
 )
 update /*schema*/step_tracker

@@ -1,6 +1,7 @@
 -- Lay down POD_HEALTH, STEP_TRACKER and their indexes, and seed the control row.
 -- Every column but step_id, task and payload has a default, so that a plain insert needs only these.
 -- The defaults run in whatever SQLite the inserter has: unixepoch('subsec') needs 3.42, julianday does not.
+-- Lists of words are spelled with `or`: an `in` of more than two makes each statement build a table of them first.
 create table pod_health (
   pod_id text primary key not null,
   kind text not null default 'pod' check (kind in ('pod', 'control')),
@@ -19,10 +20,18 @@ create table step_tracker (
   task text not null,
   queue text not null default 'default',
   status text not null default 'pending'
-    check (status in ('blocked', 'scheduled', 'pending', 'claimed', 'completed', 'failed', 'cancelled')),
+    check (
+      status = 'pending'
+      or status = 'claimed'
+      or status = 'completed'
+      or status = 'scheduled'
+      or status = 'failed'
+      or status = 'cancelled'
+      or status = 'blocked'
+    ),
   priority integer not null default 0,
   payload any,
-  content_type text not null default 'application/json',
+  content_type text,  -- null: application/json
   retry_count integer not null default 0,
   max_retries integer not null default 3,
   crash_count integer not null default 0,
@@ -35,7 +44,7 @@ create table step_tracker (
   finished_ts integer,
   timeout_ms integer,
   result any,
-  result_content_type text,
+  result_content_type text,  -- null: application/json
   error text,
   progress text,
   unique_key text,
@@ -76,9 +85,10 @@ where status = 'blocked';
 -- For prune, and for counting without reading payloads.
 create index step_final
 on step_tracker (status, finished_ts, step_id, queue)
-where status in ('completed', 'failed', 'cancelled');
+where status = 'completed' or status = 'failed' or status = 'cancelled';
 
 -- At most one step that is not final per key.
 create unique index step_unique_key
 on step_tracker (unique_key)
-where unique_key is not null and status in ('blocked', 'scheduled', 'pending', 'claimed');
+where unique_key is not null
+  and (status = 'blocked' or status = 'scheduled' or status = 'pending' or status = 'claimed');

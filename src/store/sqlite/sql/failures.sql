@@ -11,7 +11,6 @@ from (
     case when json_valid(error) then error else '[]' end as history
   from step_tracker indexed by step_final
   where status = 'failed'
-    and status in ('completed', 'failed', 'cancelled')
     and finished_ts >= coalesce(
       :since_ts,
       coalesce(:now, cast(unixepoch('subsec') * 1000 as integer)) - :since_ago_ms,

@@ -3,4 +3,4 @@ select step_id
 from step_tracker
 where unique_key = :unique_key
   and unique_key is not null
-  and status in ('blocked', 'scheduled', 'pending', 'claimed');
+  and (status = 'blocked' or status = 'scheduled' or status = 'pending' or status = 'claimed');

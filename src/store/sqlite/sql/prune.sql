@@ -7,7 +7,6 @@ where rowid in (
       select rowid as row_number, finished_ts, step_id
       from step_tracker indexed by step_final
       where status = 'completed'
-        and status in ('completed', 'failed', 'cancelled')
         and finished_ts < coalesce(:now, cast(unixepoch('subsec') * 1000 as integer)) - :keep_completed_ms
       order by finished_ts, step_id
       limit :limit
@@ -17,7 +16,6 @@ where rowid in (
       select rowid as row_number, finished_ts, step_id
       from step_tracker indexed by step_final
       where status = 'failed'
-        and status in ('completed', 'failed', 'cancelled')
         and finished_ts < coalesce(:now, cast(unixepoch('subsec') * 1000 as integer)) - :keep_failed_ms
       order by finished_ts, step_id
       limit :limit
@@ -27,7 +25,6 @@ where rowid in (
       select rowid as row_number, finished_ts, step_id
       from step_tracker indexed by step_final
       where status = 'cancelled'
-        and status in ('completed', 'failed', 'cancelled')
         and finished_ts < coalesce(:now, cast(unixepoch('subsec') * 1000 as integer)) - :keep_failed_ms
       order by finished_ts, step_id
       limit :limit

@@ -9,5 +9,5 @@ select queue, 'blocked', count(*) from step_tracker where status = 'blocked' gro
 union all
 select queue, status, count(*)
 from step_tracker
-where status in ('completed', 'failed', 'cancelled')
+where status = 'completed' or status = 'failed' or status = 'cancelled'
 group by queue, status;

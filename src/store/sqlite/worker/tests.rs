@@ -59,3 +59,23 @@ async fn a_migration_that_fails_half_way_leaves_nothing() -> Result<()> {
     assert_eq!(whole.await?.version, migrate::HISTORY.speaks());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_lone_request_that_fails_or_panics_leaves_nothing_and_the_thread_goes_on() -> Result<()> {
+    let worker = worker()?;
+    let begin = Begin::Grouped { rows: 1 };
+    let fails = worker.call(begin, |session| -> Result<()> {
+        set_version(session, 2)?;
+        Err(errors::internal("refused"))
+    });
+    assert!(matches!(fails.await, Err(Error::Internal { message, .. }) if message == "refused"));
+    let panics = worker.call(begin, |session| -> Result<()> {
+        set_version(session, 3)?;
+        panic!("planted");
+    });
+    assert!(matches!(panics.await, Err(Error::Internal { message, .. }) if message.contains("planted")));
+    assert_eq!(worker.call(begin, version).await?, 0, "what they wrote was rolled back");
+    worker.call(begin, |session| set_version(session, 4)).await?;
+    assert_eq!(worker.call(Begin::Read, version).await?, 4);
+    Ok(())
+}

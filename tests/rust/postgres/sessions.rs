@@ -1,0 +1,55 @@
+//! Sessions of our own keep the hot statements by name; behind a pooler, and where a name fails, nothing is kept.
+
+use fleet_q::store::{Accepted, Enqueue, Migrate, Store};
+
+use super::{fresh, server};
+use crate::conformance::fixtures::step;
+
+fn one(n: u64) -> Enqueue {
+    Enqueue { steps: vec![step(n)], hand_off: None }
+}
+
+#[tokio::test]
+async fn lone_step_is_one_statement_on_a_session_of_our_own_and_a_transaction_behind_a_pooler() {
+    let Some(server) = server::get() else { return };
+    let (open, _schema) = fresh(server, "one_statement");
+    let store = open();
+    store.migrate(Migrate::Apply).await.unwrap();
+    store.enqueue(&one(1)).await.unwrap();
+    let before = store.tally();
+    store.enqueue(&one(2)).await.unwrap();
+    let after = store.tally();
+    let direct = server.url == server.store_url;
+    assert_eq!(after.statements - before.statements, if direct { 1 } else { 3 });
+    assert_eq!(after.commits - before.commits, 1);
+}
+
+#[tokio::test]
+async fn statement_that_lost_its_meaning_under_its_name_is_sent_whole() {
+    let Some(server) = server::get() else { return };
+    let (open, schema) = fresh(server, "kept_no_more");
+    let store = open();
+    store.migrate(Migrate::Apply).await.unwrap();
+    store.enqueue(&one(1)).await.unwrap();
+    // What it returns has another type now: the server refuses the plan that it kept.
+    schema.execute("alter table SCHEMA.step_tracker alter column status type character varying");
+    for n in 2..5 {
+        assert_eq!(store.enqueue(&one(n)).await.unwrap(), [Ok(Accepted::Stored)]);
+    }
+}
+
+#[tokio::test]
+async fn options_of_the_url_hold_on_a_session_of_our_own() {
+    let Some(server) = server::get() else { return };
+    if server.url != server.store_url {
+        // pgbouncer of Debian refuses options in the URL, its own manual says so, and so does ours.
+        return;
+    }
+    let (open, schema) = fresh(server, "own_options");
+    open().migrate(Migrate::Apply).await.unwrap();
+    let mark = if server.store_url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{mark}options=-csearch_path%3D{}", server.store_url, schema.name);
+    let store = fleet_q::store::postgres::PostgresStore::open(&url, super::options(None)).unwrap();
+    assert_eq!(store.enqueue(&one(1)).await.unwrap(), [Ok(Accepted::Stored)]);
+    assert_eq!(schema.execute("delete from SCHEMA.step_tracker"), 1);
+}
