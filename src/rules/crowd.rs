@@ -53,8 +53,10 @@ pub enum Heard {
 /// When a pod that heard of work looks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
+    /// And often from now on, as after any news.
     Now,
-    In(Millis),
+    /// Once, after so long; its pace stays as it was.
+    Once(Millis),
     /// When it would have looked anyway.
     AsPlanned,
 }
@@ -92,7 +94,8 @@ pub fn living(pods: &[PodView]) -> usize {
 }
 
 /// When `own` looks for what was heard of, beside the pods that were seen alive; `places` is how many steps one takes.
-/// Those who had room at their last beat come first, in an order that the lot decides.
+/// Nobody knows who can take what was told of: so the lot falls among the pods that serve the same tasks and queues as
+/// `own`, for each such group anew, and first on those who had room at their last beat.
 pub fn look(heard: Heard, own: &PodId, pods: &[PodView], places: u32) -> Look {
     let (steps, lot) = match heard {
         Heard::Nothing => return Look::AsPlanned,
@@ -100,15 +103,20 @@ pub fn look(heard: Heard, own: &PodId, pods: &[PodView], places: u32) -> Look {
         Heard::Steps { .. } if living(pods) <= FEW => return Look::Now,
         Heard::Steps { steps, lot } => (steps, lot),
     };
-    let mine = drawn(own, lot);
-    let rivals = pods.iter().filter(|pod| pod.status == PodStatus::Up && pod.has_room && pod.pod_id != *own);
-    let before = rivals.filter(|pod| drawn(&pod.pod_id, lot) < mine).count();
+    let Some(mine) = pods.iter().find(|pod| pod.pod_id == *own) else { return Look::Now };
+    let like = || pods.iter().filter(|pod| pod.status == PodStatus::Up && pod.serves == mine.serves);
+    if like().count() <= FEW {
+        return Look::Once(Millis::ZERO);
+    }
+    let rank = drawn(own, lot);
+    let rivals = like().filter(|pod| pod.has_room && pod.pod_id != *own);
+    let before = rivals.filter(|pod| drawn(&pod.pod_id, lot) < rank).count();
     let lookers = LOOKERS.saturating_add((steps - 1) / u64::from(places.max(1)));
     match u64::try_from(before).unwrap_or(u64::MAX).checked_sub(lookers) {
-        None => Look::Now,
+        None => Look::Once(Millis::ZERO),
         Some(place) => {
             let reserve = usize::try_from(place).ok().and_then(|place| RESERVES.get(place));
-            reserve.map_or(Look::AsPlanned, |wait| Look::In(*wait))
+            reserve.map_or(Look::AsPlanned, |wait| Look::Once(*wait))
         }
     }
 }
@@ -127,6 +135,12 @@ pub fn round_trip_s(living: usize, measured_s: f64, max_age: Millis) -> f64 {
         return measured_s;
     }
     measured_s.max(living as f64 * SHARE_S).min(max_age.as_secs_f64() * OF_MAX_AGE)
+}
+
+/// The rate that a look-ahead is reckoned by. A pod of a crowd gets a processor now and then and ends what it holds at
+/// once: right after that, when it asks, the rate of a short window is twice what it does in the long run.
+pub fn steps_per_second(living: usize, lately: f64, in_the_long_run: f64) -> f64 {
+    if living <= FEW { lately } else { lately.min(in_the_long_run) }
 }
 
 /// Whether a pod of a crowd asks now for what it lacks of its places and look-ahead (`ahead` of it): as soon as what

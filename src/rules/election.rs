@@ -1,5 +1,7 @@
 //! Decides who leads: a pure function of POD_HEALTH. Elects nobody by itself.
 
+use std::sync::Arc;
+
 use super::step::PodId;
 use super::time::{Millis, Timestamp};
 
@@ -46,6 +48,9 @@ pub struct PodView {
     pub can_lead: bool,
     /// Whether its last beat said that it holds fewer steps than it has places; true of one that did not say.
     pub has_room: bool,
+    /// A mark of the tasks and the queues that its last beat named: the same for pods that serve the same. Empty if it
+    /// named none.
+    pub serves: Arc<str>,
 }
 
 impl PodView {

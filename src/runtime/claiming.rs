@@ -30,6 +30,8 @@ pub(crate) enum Want {
 pub(crate) struct Claiming {
     pub(crate) next_poll: Monotonic,
     empty_claims: u32,
+    /// The pace to go back to after a look that the crowd's lot asked for: the next news will ask again.
+    kept_pace: Option<u32>,
     /// The last claim brought all it asked for: there is probably more.
     backlog: bool,
     turn: usize,
@@ -46,6 +48,7 @@ impl Claiming {
         Self {
             next_poll: now,
             empty_claims: 0,
+            kept_pace: None,
             backlog: false,
             turn: 0,
             next_suspect,
@@ -58,6 +61,14 @@ impl Claiming {
     pub(crate) fn poll_now(&mut self, now: Monotonic) {
         self.next_poll = now;
         self.empty_claims = 0;
+        self.kept_pace = None;
+    }
+
+    /// Looks at this moment at the latest, and then at the pace of before.
+    pub(crate) fn poll_once(&mut self, at: Monotonic) {
+        self.next_poll = self.next_poll.min(at);
+        let pace = std::mem::take(&mut self.empty_claims);
+        self.kept_pace.get_or_insert(pace);
     }
 }
 
@@ -140,14 +151,21 @@ impl WorkLoop {
         self.claiming.backlog = looked_aside || (brought > 0 && (brought >= asked || call.lanes.len() > 1));
         self.claiming.turn = self.claiming.turn.wrapping_add(1);
         let due_in = reply.next_due.map_or(Millis::MAX, |due| due.since(reply.now) + Millis(1));
+        if brought >= asked {
+            self.claiming.kept_pace = None;
+        }
         if brought > 0 {
-            self.claiming.empty_claims = 0;
-            self.claiming.next_poll = now + self.core.config.claim_interval.min(due_in);
+            let kept_pace = if self.claiming.backlog { None } else { self.claiming.kept_pace.take() };
+            self.claiming.empty_claims = kept_pace.unwrap_or(0);
+            self.claiming.next_poll = now + self.idle_wait().min(due_in);
             self.hand_over(reply);
             return;
         }
         self.claiming.empty_claims = self.claiming.empty_claims.saturating_add(1);
         let rotating = call.lanes.len() > 1 && (self.claiming.empty_claims as usize) < call.lanes.len();
+        if let Some(pace) = self.claiming.kept_pace.take_if(|_| !rotating) {
+            self.claiming.empty_claims = pace.saturating_add(1);
+        }
         let wait = if rotating { Millis::ZERO } else { self.idle_wait().min(due_in) };
         self.claiming.next_poll = now + wait;
     }

@@ -108,7 +108,7 @@ impl WorkLoop {
         let now = self.core.clock.monotonic();
         match self.core.look(rings.since(&self.heard)) {
             Look::Now => self.claiming.poll_now(now),
-            Look::In(wait) => self.claiming.next_poll = self.claiming.next_poll.min(now + wait),
+            Look::Once(wait) => self.claiming.poll_once(now + wait),
             Look::AsPlanned => {}
         }
         self.heard = rings;

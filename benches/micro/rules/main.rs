@@ -123,6 +123,7 @@ fn pod(n: usize) -> PodView {
         status: PodStatus::Up,
         can_lead: true,
         has_room: true,
+        serves: "".into(),
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::work::{end_claim, go};
 use super::{News, Tables, claim_of, history};
 use crate::rules::election::{PodStatus, PodView, beating_since};
@@ -30,6 +32,7 @@ impl Tables {
         if self.pods.contains_key(&pod.pod_id) {
             return Err(Error::config(format!("pod {} is registered already", pod.pod_id)));
         }
+        let said = said(&pod.meta);
         let view = PodView {
             pod_id: pod.pod_id.clone(),
             birth: now,
@@ -37,7 +40,8 @@ impl Tables {
             beating_since: now,
             status: PodStatus::Up,
             can_lead: pod.can_lead,
-            has_room: has_room(&pod.meta),
+            has_room: has_room(&said),
+            serves: serves(&said),
         };
         self.pods.insert(pod.pod_id.clone(), Pod { view, meta: Arc::clone(&pod.meta) });
         Ok(())
@@ -53,7 +57,8 @@ impl Tables {
             pod.view.status = beat.status;
             pod.view.can_lead = beat.can_lead;
             pod.meta = beat.meta.as_ref().unwrap_or(&pod.meta).clone();
-            pod.view.has_room = has_room(&pod.meta);
+            let said = said(&pod.meta);
+            (pod.view.has_room, pod.view.serves) = (has_room(&said), serves(&said));
         }
         let living = self.pods_by_age().into_iter().filter(|pod| pod.view.status.holds_claims());
         let asked_to_stop = self.rows.held_by(&beat.pod_id).filter(|step| step.cancel_requested);
@@ -166,11 +171,21 @@ fn keep(state: State, call: &Prune) -> Millis {
     }
 }
 
-/// Whether a pod's own word says that it holds fewer steps than it has places.
-fn has_room(meta: &str) -> bool {
-    let meta: serde_json::Value = serde_json::from_str(meta).unwrap_or_default();
-    match (meta["in_flight"].as_f64(), meta["capacity"].as_f64()) {
+/// What a pod says of itself; nothing, if it cannot be read.
+fn said(meta: &str) -> Value {
+    serde_json::from_str(meta).unwrap_or_default()
+}
+
+/// Whether it says that it holds fewer steps than it has places.
+fn has_room(said: &Value) -> bool {
+    match (said["in_flight"].as_f64(), said["capacity"].as_f64()) {
         (Some(in_flight), Some(capacity)) => in_flight < capacity,
         (None, _) | (_, None) => true,
     }
+}
+
+/// The mark of what it says that it serves.
+fn serves(said: &Value) -> Arc<str> {
+    let named = ["tasks", "queues"].map(|key| said.get(key).filter(|named| !named.is_null()));
+    named.into_iter().flatten().map(Value::to_string).collect::<String>().into()
 }

@@ -75,6 +75,7 @@ pub(super) fn pod_view(row: &Row) -> Result<PodView> {
         status: PodStatus::parse(status).ok_or_else(|| internal(format!("a pod has the status {status:?}")))?,
         can_lead: row.try_get("can_lead")?,
         has_room: row.try_get("has_room")?,
+        serves: row.try_get::<_, &str>("serves")?.into(),
     })
 }
 

@@ -65,6 +65,7 @@ pub(super) fn pod_view(row: &Row<'_>) -> rusqlite::Result<PodView> {
         status: PodStatus::parse(&status).unwrap_or(PodStatus::Down),
         can_lead: row.get("can_lead")?,
         has_room: row.get("has_room")?,
+        serves: row.get("serves")?,
     })
 }
 

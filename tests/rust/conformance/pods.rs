@@ -15,6 +15,8 @@ for_each_store!(
     late_beat_starts_beating_since_anew,
     beat_after_the_clock_stepped_back_starts_anew,
     beat_says_status_meta_and_whether_it_can_lead,
+    beat_shows_who_has_room,
+    beat_shows_who_serves_the_same,
     down_is_final,
     unknown_pod_is_not_alive,
     leader_is_the_oldest_that_can,
@@ -29,6 +31,7 @@ fn fresh(name: &str, at: Timestamp) -> PodView {
         status: PodStatus::Up,
         can_lead: true,
         has_room: true,
+        serves: "".into(),
     }
 }
 
@@ -106,6 +109,49 @@ async fn beat_says_status_meta_and_whether_it_can_lead(bed: &Bed) {
     assert_eq!(bed.store.pods().await.unwrap(), [Pod { view: view.clone(), meta: meta.into() }]);
     bed.store.beat(&Beat { meta: None, ..beat }).await.unwrap();
     assert_eq!(bed.store.pods().await.unwrap(), [Pod { view, meta: meta.into() }]);
+}
+
+/// What each of the living shows to whoever beats, after these pods have said this of themselves.
+async fn shown(bed: &Bed, said: &[&str]) -> Vec<PodView> {
+    let mut pulse = None;
+    for (n, meta) in said.iter().enumerate() {
+        let pod = bed.pod(&format!("pod-{n:08x}")).await;
+        bed.clock.advance(Millis(1));
+        pulse = Some(bed.store.beat(&Beat { meta: Some((*meta).into()), ..beat_of(&pod) }).await.unwrap());
+    }
+    let living = pulse.expect("somebody beats").pods;
+    let listed = bed.second.pods().await.unwrap();
+    assert_eq!(listed.into_iter().map(|pod| pod.view).collect::<Vec<_>>(), living, "both reads show the same");
+    living
+}
+
+async fn beat_shows_who_has_room(bed: &Bed) {
+    let said = [
+        r#"{"capacity":8,"in_flight":7}"#,
+        r#"{"capacity":8,"in_flight":8}"#,
+        r#"{"capacity":8,"in_flight":10}"#,
+        r#"{"in_flight":8}"#,
+        "{}",
+    ];
+    let living = shown(bed, &said).await;
+    assert_eq!(living.iter().map(|pod| pod.has_room).collect::<Vec<_>>(), [true, false, false, true, true]);
+}
+
+async fn beat_shows_who_serves_the_same(bed: &Bed) {
+    let said = [
+        r#"{"in_flight":1,"queues":{"mail":2},"tasks":["a","b"]}"#,
+        r#"{"in_flight":2,"queues":{"mail":2},"tasks":["a","b"]}"#,
+        r#"{"queues":{"mail":2},"tasks":["a"]}"#,
+        r#"{"queues":{"mail":3},"tasks":["a"]}"#,
+        r#"{"queues":{},"tasks":[]}"#,
+        r#"{"in_flight":1}"#,
+        r#"{"queues":null,"tasks":null}"#,
+    ];
+    let living = shown(bed, &said).await;
+    let first_like = |pod: &PodView| living.iter().position(|other| other.serves == pod.serves);
+    let kinds: Vec<usize> = living.iter().filter_map(first_like).collect();
+    assert_eq!(kinds, [0, 0, 2, 3, 4, 5, 5]);
+    assert!(living[5].serves.is_empty(), "who says nothing has no mark");
 }
 
 async fn down_is_final(bed: &Bed) {

@@ -1,6 +1,6 @@
 //! A crowd: few look at a step, and somebody always does; a busy pod takes much at a time, and few pods notice nothing.
 
-use fleet_q::rules::crowd::{FEW, Heard, Look, Rings, is_time_to_ask, look, passed_on, round_trip_s};
+use fleet_q::rules::crowd::{FEW, Heard, Look, Rings, is_time_to_ask, look, passed_on, round_trip_s, steps_per_second};
 use fleet_q::rules::election::{PodStatus, PodView};
 use fleet_q::rules::time::Millis;
 use proptest::prelude::*;
@@ -19,14 +19,35 @@ fn looks(pods: &[PodView], steps: u64, lot: u64) -> Vec<Look> {
         pods.iter().map(|pod| look(Heard::Steps { steps, lot }, &pod.pod_id, pods, PLACES)).collect();
     looks.sort_by_key(|look| match look {
         Look::Now => 0,
-        Look::In(wait) => wait.0,
+        Look::Once(wait) => wait.0,
         Look::AsPlanned => u64::MAX,
     });
     looks
 }
 
+const AT_ONCE: Look = Look::Once(Millis::ZERO);
+
 fn at_once(looks: &[Look]) -> usize {
-    looks.iter().filter(|look| **look == Look::Now).count()
+    looks.iter().filter(|look| matches!(**look, Look::Now | AT_ONCE)).count()
+}
+
+/// Ten pods of the web, five with a processor of their own kind, one of another, and six that do not say what they serve.
+fn mixed() -> Vec<PodView> {
+    let mut pods = crowd(22);
+    for (n, pod) in pods.iter_mut().enumerate() {
+        pod.serves =
+            ["web", "gpu", "odd", ""][usize::from(n >= 10) + usize::from(n >= 15) + usize::from(n >= 16)].into();
+    }
+    pods
+}
+
+/// How many of each kind look at once: of the web, of the second, of the third, of those who do not say.
+fn at_once_by_kind(pods: &[PodView], lot: u64) -> [usize; 4] {
+    ["web", "gpu", "odd", ""].map(|kind| {
+        let like = pods.iter().filter(|pod| &*pod.serves == kind);
+        let of = |pod: &PodView| look(Heard::Steps { steps: 1, lot }, &pod.pod_id, pods, PLACES);
+        at_once(&like.map(of).collect::<Vec<_>>())
+    })
 }
 
 #[test]
@@ -44,8 +65,8 @@ fn few_pods_look_all_at_once() {
 #[test]
 fn of_a_crowd_two_look_at_one_step_at_once_three_later_and_the_rest_as_planned() {
     let looks = looks(&crowd(64), 1, 7);
-    assert_eq!(looks[..2], [Look::Now, Look::Now]);
-    assert_eq!(looks[2..5], [16, 128, 1024].map(|ms| Look::In(Millis(ms))));
+    assert_eq!(looks[..2], [AT_ONCE, AT_ONCE]);
+    assert_eq!(looks[2..5], [16, 128, 1024].map(|ms| Look::Once(Millis(ms))));
     assert_eq!(looks[5..], [Look::AsPlanned; 59]);
 }
 
@@ -80,9 +101,41 @@ fn who_drains_is_not_waited_for() {
 }
 
 #[test]
+fn each_kind_of_a_mixed_fleet_has_two_who_look_at_once_and_a_small_one_all() {
+    let mut pods = mixed();
+    for lot in 0..1000 {
+        assert_eq!(at_once_by_kind(&pods, lot), [2, 2, 1, 2], "lot {lot}");
+    }
+    pods.iter_mut().take(10).for_each(|pod| pod.has_room = false);
+    pods[12].status = PodStatus::Down;
+    for lot in 0..1000 {
+        let [web, gpu, odd, silent] = at_once_by_kind(&pods, lot);
+        assert_eq!((web, odd, silent), (10, 1, 2), "no room among the web's: all of them");
+        assert!(gpu >= 4, "four that live are few");
+    }
+}
+
+#[test]
+fn who_is_not_seen_among_the_living_looks_for_itself() {
+    assert_eq!(look(Heard::Steps { steps: 1, lot: 7 }, &"pod-x".into(), &mixed(), PLACES), Look::Now);
+}
+
+#[test]
+fn only_few_pods_look_often_after_news() {
+    assert_eq!(looks(&crowd(FEW + 1), 1, 7)[0], AT_ONCE);
+    assert_eq!(looks(&mixed(), 1, 7)[0], AT_ONCE, "nor does a small kind within a crowd");
+}
+
+#[test]
+fn a_crowd_is_reckoned_by_what_it_does_in_the_long_run_and_few_pods_as_before() {
+    assert_eq!([1, FEW, FEW + 1, 64].map(|living| steps_per_second(living, 900.0, 400.0) as u32), [900, 900, 400, 400]);
+    assert_eq!(steps_per_second(64, 100.0, 400.0) as u32, 100, "and less as soon as it does less");
+}
+
+#[test]
 fn the_lot_falls_on_every_pod_in_its_turn() {
     let pods = crowd(64);
-    let first = |pod: &PodView, lot| look(Heard::Steps { steps: 1, lot }, &pod.pod_id, &pods, PLACES) == Look::Now;
+    let first = |pod: &PodView, lot| look(Heard::Steps { steps: 1, lot }, &pod.pod_id, &pods, PLACES) == AT_ONCE;
     for pod in &pods {
         let chosen = (0..6400).filter(|lot| first(pod, *lot)).count();
         assert!((120..=290).contains(&chosen), "{} was chosen {chosen} times of some 200", pod.pod_id);
@@ -141,6 +194,21 @@ proptest! {
             pod.has_room = false;
         }
         prop_assert!(at_once(&looks(&pods, steps, lot)) >= 1);
+    }
+
+    /// P4: and one of each kind, whichever of them the step needs.
+    #[test]
+    fn somebody_of_each_kind_looks_at_once(kinds in prop::collection::vec((0..5_u8, any::<bool>()), 1..40), lot in any::<u64>()) {
+        let mut pods = crowd(kinds.len());
+        for (pod, (kind, has_room)) in pods.iter_mut().zip(&kinds) {
+            (pod.serves, pod.has_room) = (kind.to_string().into(), *has_room);
+        }
+        for (kind, _) in &kinds {
+            let like = pods.iter().filter(|pod| *pod.serves == kind.to_string());
+            let looks: Vec<Look> =
+                like.map(|pod| look(Heard::Steps { steps: 1, lot }, &pod.pod_id, &pods, PLACES)).collect();
+            prop_assert!(at_once(&looks) >= 1, "kind {}: {:?}", kind, looks);
+        }
     }
 
     #[test]

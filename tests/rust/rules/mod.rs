@@ -46,6 +46,7 @@ fn pod() -> impl Strategy<Value = PodView> {
             status,
             can_lead,
             has_room: true,
+            serves: "".into(),
         },
     )
 }
@@ -60,6 +61,7 @@ fn living(name: &str, birth: i64, beat: i64) -> PodView {
         status: PodStatus::Up,
         can_lead: true,
         has_room: true,
+        serves: "".into(),
     }
 }
 

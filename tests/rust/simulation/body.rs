@@ -22,6 +22,8 @@ pub type Runs = Arc<Mutex<BTreeMap<StepId, u32>>>;
 pub struct Bodies {
     pub draws: Arc<Seeded>,
     pub runs: Runs,
+    /// The only task that they are for, if not for all.
+    only: Option<&'static str>,
     itself: Weak<Self>,
     gate: OnceLock<Arc<dyn Gate>>,
     running: Mutex<BTreeMap<Slot, AbortHandle>>,
@@ -33,10 +35,11 @@ pub struct Bodies {
 pub const STUCK_MS: u64 = 60_000;
 
 impl Bodies {
-    pub fn new(draws: Arc<Seeded>, runs: Runs) -> Arc<Self> {
+    pub fn new(draws: Arc<Seeded>, runs: Runs, only: Option<&'static str>) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
             draws,
             runs,
+            only,
             itself: itself.clone(),
             gate: OnceLock::new(),
             running: Mutex::default(),
@@ -107,7 +110,8 @@ impl Handler for Bodies {
         let task = |name: &str, executor| TaskInfo { name: name.into(), executor, retry, continue_on_fence: false };
         let on_loop = ["quick", "sure", "doomed", "hang", "killer"].map(|name| task(name, Executor::Loop));
         let in_threads = ["heavy", "stuck"].map(|name| task(name, Executor::Thread));
-        on_loop.into_iter().chain(in_threads).collect()
+        let all = on_loop.into_iter().chain(in_threads);
+        all.filter(|task| self.only.is_none_or(|only| *task.name == *only)).collect()
     }
 
     fn capacity(&self) -> BTreeMap<Executor, u32> {

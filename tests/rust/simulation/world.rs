@@ -113,8 +113,13 @@ impl World {
         }
     }
 
-    /// Starts one more pod; a start that the weather foils is tried again.
+    /// Starts one more pod for every task; a start that the weather foils is tried again.
     pub async fn add_pod(&mut self) {
+        self.add_pod_for(None).await;
+    }
+
+    /// Starts one more pod, for this task alone if one is named.
+    pub async fn add_pod_for(&mut self, only: Option<&'static str>) {
         self.born += 1;
         let (process, cut) = (Arc::new(Process::default()), Arc::<Mutex<bool>>::default());
         let calls = Calls::default();
@@ -138,7 +143,7 @@ impl World {
             spawner: process.clone(),
         };
         let fleet = Fleet::new(settings(&format!("pod{}", self.born)), parts);
-        let bodies = Bodies::new(self.draws.clone(), self.runs.clone());
+        let bodies = Bodies::new(self.draws.clone(), self.runs.clone(), only);
         if let Ok(pod) = fleet.start(bodies.clone()).await {
             tokio::spawn(die_when_told(process.clone(), bodies.clone()));
             self.pods.push(SimPod { fleet, pod, cut, calls, local, process, bodies });
