@@ -68,7 +68,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// caller, where nothing due in their queue has the turn before them.
     async fn enqueue(&self, call: &Enqueue) -> Result<Vec<Result<Accepted, Refusal>>>;
 
-    /// Records outcomes, gives claims back and takes new ones, in one transaction.
+    /// Records outcomes, gives claims back and takes new ones: in one transaction, or the outcomes in one of their own, side
+    /// by side with the rest, where both are many. What failed in part is `Unknown`.
     /// A pod whose row is `down` or missing gets no claims; its outcomes still count, for the fence decides.
     /// An outcome the database refuses as data is answered [`Verdict::Refused`] alone.
     async fn cycle(&self, call: &Cycle) -> Result<CycleReply>;

@@ -1,23 +1,29 @@
-//! One pod's finishes, releases and demand: one transaction, one round trip. Splits what the
-//! database refuses as data, so that the bad outcome is refused alone.
+//! One pod's finishes, releases and demand: one transaction, one round trip; many finishes and many claims are two, side
+//! by side. Splits what the database refuses as data, so that the bad outcome is refused alone.
 
 use tokio_postgres::Row;
 
 use super::claim;
 use super::connection::{Connections, Failure};
 use super::errors::{Effect, internal, partly, row_fault};
-use super::finish::{Told, finish_calls, finish_waves, release_call, release_waves, released, verdicts};
+use super::finish::{Told, finish_calls, finish_waves, recorded, release_call, release_waves, released, verdicts};
 use super::floors::{Known, Look, due_from, fronts, seen_fronts};
 use crate::rules::floors::{Floor, MARGIN_MS, Seen, pause_ms};
 use crate::rules::step::{Claim, PodId};
 use crate::rules::time::Timestamp;
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 use crate::store::types::{ClaimCall, Claimed, Cycle, CycleReply, Verdict};
+
+/// From so many ends, and so many claims asked for, either side is worth a commit, and a server process, of its own.
+const APART_FROM: usize = 200;
 
 pub(super) async fn cycle(db: &Connections, known: &Known, call: &Cycle) -> Result<CycleReply> {
     let mut finishes: Vec<Told<'_>> = call.finishes.iter().map(Told::new).collect();
     let demand = call.demand.as_ref();
     let whole = Part { pod: &call.pod, releases: &call.releases, demand, known, looks: known.looks(demand) };
+    if finishes.len() >= APART_FROM && demand.is_some_and(|demand| demand.limit as usize >= APART_FROM) {
+        return apart(db, &mut finishes, &whole).await;
+    }
     match run(db, &finishes, &whole).await {
         Ok(reply) => Ok(reply),
         Err(Failure::Said(error)) if row_fault(&error).is_some() && !finishes.is_empty() => {
@@ -37,6 +43,48 @@ struct Part<'a> {
     demand: Option<&'a ClaimCall>,
     known: &'a Known,
     looks: Vec<Look>,
+}
+
+/// Ends on one connection while another claims. Neither needs the other: a finish is fenced by its claim, and the demand
+/// was known before. What one of them did stays, whatever becomes of the other: then the outcome of the whole is unknown.
+async fn apart(db: &Connections, finishes: &mut [Told<'_>], whole: &Part<'_>) -> Result<CycleReply> {
+    let (ended, rest) = tokio::join!(end(db, finishes), run(db, &[], whole));
+    let rest = rest.map_err(|failure| failure.into_error(Effect::Possible));
+    match (ended, rest) {
+        (Ok(verdicts), rest) => Ok(CycleReply { verdicts, ..rest.map_err(|error| partly(error, true))? }),
+        (Err(Failure::Said(error)), Ok(rest)) if row_fault(&error).is_some() => {
+            let verdicts = one_by_half(db, finishes, whole).await.map_err(|error| partly(error, true))?;
+            Ok(CycleReply { verdicts, ..rest })
+        }
+        (Err(failure), Ok(_)) => Err(partly(failure.into_error(Effect::Possible), true)),
+        (Err(failure), Err(error)) => {
+            let first = failure.into_error(Effect::Possible);
+            Err(if matches!(error, Error::Unknown { .. }) { error } else { first })
+        }
+    }
+}
+
+/// Asks where steps stand only if not all were recorded.
+async fn end(db: &Connections, finishes: &[Told<'_>]) -> Result<Vec<Verdict>, Failure> {
+    let mut verdicts = Vec::with_capacity(finishes.len());
+    for wave in finish_waves(finishes) {
+        let wave = &finishes[wave];
+        let [record, look] = finish_calls(db, wave);
+        let done = !verdicts.is_empty();
+        let sure = |failure: Failure, done: bool| Failure::Other(partly(failure.into_error(Effect::Possible), done));
+        let written = match db.try_write_by_key(&[record]).await {
+            Err(failure) if done => return Err(sure(failure, true)),
+            answer => answer?.pop().unwrap_or_default(),
+        };
+        let standing = if recorded(&written).map_err(Failure::Other)? == wave.len() {
+            Vec::new()
+        } else {
+            let read = db.try_write_by_key(&[look]).await.map_err(|failure| sure(failure, true))?;
+            read.into_iter().next().unwrap_or_default()
+        };
+        verdicts.extend(super::finish::verdicts(wave, &written, &standing).map_err(Failure::Other)?);
+    }
+    Ok(verdicts)
 }
 
 /// Finishes in ever smaller batches, until what is refused stands alone.

@@ -59,9 +59,18 @@ pub(super) fn finish_calls<'a>(db: &'a Connections, wave: &[Told<'a>]) -> [Call<
     [record, look]
 }
 
+/// How many ends a finish recorded.
+pub(super) fn recorded(written: &[Row]) -> Result<usize> {
+    Ok(recorded_ids(written)?.len())
+}
+
+fn recorded_ids(written: &[Row]) -> Result<Vec<StepId>> {
+    let ids: Option<Option<Vec<StepId>>> = written.first().map(|row| row.try_get("recorded")).transpose()?;
+    Ok(ids.flatten().unwrap_or_default())
+}
+
 pub(super) fn verdicts(wave: &[Told<'_>], written: &[Row], standing: &[Row]) -> Result<Vec<Verdict>> {
-    let recorded: Option<Vec<StepId>> = written.first().map(|row| row.try_get("recorded")).transpose()?.flatten();
-    let recorded: BTreeSet<StepId> = recorded.into_iter().flatten().collect();
+    let recorded: BTreeSet<StepId> = recorded_ids(written)?.into_iter().collect();
     let mut stands: BTreeMap<StepId, (Option<ClaimId>, State)> = BTreeMap::new();
     for row in standing {
         stands.insert(row.try_get("step_id")?, (row.try_get("claim_id")?, rows::state(row)?));
