@@ -6,15 +6,15 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from fleet_q import __version__
 from fleet_q.client import Client
 from fleet_q.settings import as_texts
 
+# What draws is imported by whom it draws for: `fleet-q worker` would hold it for as long as it runs.
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from fleet_q._core import Finding
 
 __all__ = ["diagnose", "doctor"]
@@ -39,12 +39,17 @@ def doctor(
         where = str(client.settings["url"])
         typer.echo(json.dumps({"version": __version__, "url": where, "level": worst, "findings": findings}, indent=2))
     else:
+        from rich.console import Console
+
         diagnose(findings, Console())
     raise typer.Exit(1 if worst == "problem" or (strict and worst == "warning") else 0)
 
 
 def diagnose(findings: list[Finding], console: Console) -> None:
     """Print the findings for people, in the order of what they are about, and a line that sums them up."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
