@@ -19,10 +19,9 @@ ROOT = Path(__file__).parent.parent
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 LOOPS = ("asyncio", "uvloop")
 FEWEST_IN_CI = 2
-SHORT = [
-    f"tests/python/{name}"
-    for name in ("test_app.py", "test_runner_base_exceptions.py", "test_lifespan.py", "test_core_life.py", "compat")
-]
+SHORT_TASKS = ("test_runner_base_exceptions.py", "test_runner_tasks.py")
+SHORT_LIVES = ("test_app.py", "test_lifespan.py", "test_core_life.py", "compat")
+SHORT = [f"tests/python/{name}" for name in (*SHORT_TASKS, *SHORT_LIVES)]
 # Most of a test is waiting; more at once than there are cores, and timings begin to tear.
 AT_ONCE = {"short": 4, "full": 2}
 
