@@ -133,7 +133,10 @@ class FleetQ(TaskMaker):
         await self.stop()
 
     def run(self) -> None:
-        """Serve as a pod until SIGINT or SIGTERM, then drain. A second signal ends the drain at once."""
+        """Serve as a pod until SIGINT or SIGTERM, then drain. A second signal ends the drain at once.
+
+        Sets aside what is loaded by then from garbage collection (`gc.freeze`), until it returns.
+        """
         self._life.serve()
 
     @asynccontextmanager
