@@ -135,17 +135,11 @@ async fn alone(
     offer: Option<&Offer<'_>>,
 ) -> Result<BTreeMap<usize, Answer>, Failure> {
     let waves = waves(part, |(_, step)| names(step));
-    let calls: Vec<_> = match (part, offer) {
-        ([(_, step)], Some(offer))
-            if step.due == Due::Now && offer.slots > 0 && offer.whole.tasks.contains(&step.task) =>
-        {
-            vec![insert_one(db, step, offer)]
-        }
-        (_, Some(_)) => {
-            waves.iter().map(|wave| insert(db.call(&db.sql.hand_off_alone), &part[wave.clone()], offer)).collect()
-        }
-        (_, None) => {
-            waves.iter().map(|wave| insert(db.call(&db.sql.enqueue_alone), &part[wave.clone()], None)).collect()
+    let calls: Vec<_> = match part {
+        [(_, step)] if step.due == Due::Now => vec![insert_one(db, step, offer)],
+        _ => {
+            let statement = if offer.is_some() { &db.sql.hand_off_alone } else { &db.sql.enqueue_alone };
+            waves.iter().map(|wave| insert(db.call(statement), &part[wave.clone()], offer)).collect()
         }
     };
     let rows = db.try_write_by_key(&calls).await?;
@@ -215,9 +209,12 @@ fn insert<'a>(call: Call<'a>, wave: &[Placed<'a>], offer: Option<&Offer<'a>>) ->
         .with("tags", steps().map(tags).collect::<Vec<_>>())
 }
 
-fn insert_one<'a>(db: &'a Connections, step: &'a NewStep, offer: &Offer<'a>) -> Call<'a> {
-    offered(db.call(&db.sql.hand_off_one), BTreeSet::from([&*step.queue]), offer)
-        .with("step_id", step.step_id)
+fn insert_one<'a>(db: &'a Connections, step: &'a NewStep, offer: Option<&Offer<'a>>) -> Call<'a> {
+    let call = match offer.filter(|offer| offer.slots > 0 && offer.whole.tasks.contains(&step.task)) {
+        Some(offer) => offered(db.call(&db.sql.hand_off_one), BTreeSet::from([&*step.queue]), offer),
+        None => db.call(&db.sql.enqueue_one),
+    };
+    call.with("step_id", step.step_id)
         .with("task", &*step.task)
         .with("queue", &*step.queue)
         .with("priority", step.priority)

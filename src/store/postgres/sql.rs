@@ -168,6 +168,7 @@ statements!(
     notify,
     channel,
     enqueue,
+    enqueue_one,
     hand_off,
     hand_off_one,
     exists,

@@ -1,9 +1,9 @@
 //! Sessions of our own keep the hot statements by name; behind a pooler, and where a name fails, nothing is kept.
 
-use fleet_q::store::{Accepted, Enqueue, Migrate, Store};
+use fleet_q::store::{Accepted, Cycle, Enqueue, Finish, Migrate, Store, Verdict};
 
 use super::{fresh, server};
-use crate::conformance::fixtures::step;
+use crate::conformance::fixtures::{asks, complete, ordinary, registration, step};
 
 fn one(n: u64) -> Enqueue {
     Enqueue { steps: vec![step(n)], hand_off: None }
@@ -52,4 +52,33 @@ async fn options_of_the_url_hold_on_a_session_of_our_own() {
     let store = fleet_q::store::postgres::PostgresStore::open(&url, super::options(None)).unwrap();
     assert_eq!(store.enqueue(&one(1)).await.unwrap(), [Ok(Accepted::Stored)]);
     assert_eq!(schema.execute("delete from SCHEMA.step_tracker"), 1);
+}
+
+#[tokio::test]
+async fn many_ends_are_recorded_beside_the_claim_of_many_and_those_that_are_lost_are_told() {
+    let Some(server) = server::get() else { return };
+    let (open, schema) = fresh(server, "side_by_side");
+    let store = open();
+    store.migrate(Migrate::Apply).await.unwrap();
+    store.register(&registration("a-00000001")).await.unwrap();
+    let steps: Vec<_> = (1..=600).map(step).collect();
+    store.enqueue(&Enqueue { steps, hand_off: None }).await.unwrap();
+    let pod = "a-00000001".into();
+    let first = store.cycle(&asks(&pod, ordinary(1, 300))).await.unwrap();
+    assert_eq!(first.claims.len(), 300);
+    let mut finishes: Vec<Finish> =
+        first.claims.iter().map(|one| Finish { claim: one.claim, outcome: complete() }).collect();
+    // Somebody else has it by now.
+    let lost = finishes[7].claim.step_id;
+    schema.execute(&format!("update SCHEMA.step_tracker set claim_id = gen_random_uuid() where step_id = '{lost}'"));
+    let both = Cycle { finishes: finishes.clone(), ..asks(&pod, ordinary(2, 300)) };
+    let second = store.cycle(&both).await.unwrap();
+    assert_eq!(second.claims.len(), 300);
+    let expected: Vec<Verdict> = (0..300).map(|n| if n == 7 { Verdict::Lost } else { Verdict::Recorded }).collect();
+    assert_eq!(second.verdicts, expected);
+    // Sent again, as after an answer that was lost: the receipts answer.
+    finishes.remove(7);
+    let again = Cycle { finishes, ..asks(&pod, ordinary(3, 300)) };
+    let third = store.cycle(&again).await.unwrap();
+    assert_eq!((third.claims.len(), third.verdicts), (0, vec![Verdict::Already; 299]));
 }
