@@ -128,8 +128,10 @@ fn only_few_pods_look_often_after_news() {
 
 #[test]
 fn a_crowd_is_reckoned_by_what_it_does_in_the_long_run_and_few_pods_as_before() {
-    assert_eq!([1, FEW, FEW + 1, 64].map(|living| steps_per_second(living, 900.0, 400.0) as u32), [900, 900, 400, 400]);
-    assert_eq!(steps_per_second(64, 100.0, 400.0) as u32, 100, "and less as soon as it does less");
+    let rate = |living, lately, in_the_long_run| format!("{:.0}", steps_per_second(living, lately, in_the_long_run));
+    assert_eq!([1, FEW].map(|living| rate(living, 900.0, 400.0)), ["900", "900"]);
+    assert_eq!([FEW + 1, 64].map(|living| rate(living, 900.0, 400.0)), ["400", "400"]);
+    assert_eq!(rate(64, 100.0, 400.0), "100", "and less as soon as it does less");
 }
 
 #[test]
