@@ -36,7 +36,7 @@ async fn around_one_step(world: &mut World) -> (u64, u64) {
     (asked(world) - before - idle, idle)
 }
 
-/// Ten single steps, for pods that are for this task or for all: what each adds to the calls of a second, in tenths.
+/// What ten single steps, a second after each other, add to the calls of pods that are for this task or for all.
 fn calls_for_ten_steps(only: Option<&'static str>) -> u64 {
     let (mut woken, mut idle) = (0, 0);
     virtual_time(async {
