@@ -7,7 +7,11 @@ from pathlib import Path
 from acceptance.wire import KINDS, Conversation, Frames
 
 SQL = Path(__file__).resolve().parents[3] / "src" / "store" / "postgres" / "sql"
-OF_CLAIM = {"claim", "claim_in_queues", "claim_suspect"}
+SPELT = {
+    "enqueue": {"enqueue", "enqueue_one"},
+    "hand_off": {"hand_off", "hand_off_one"},
+    "claim": {"claim", "claim_in_queues", "claim_suspect"},
+}
 
 
 def message(kind: bytes, body: bytes) -> bytes:
@@ -19,8 +23,8 @@ def spelt(file: Path) -> str:
 
 
 def test_each_kind_is_known_by_words_of_its_own_statements_alone() -> None:
-    saying = {kind.name: {file.stem for file in SQL.glob("*.sql") if kind.says in spelt(file)} for kind in KINDS}
-    assert saying == {kind.name: OF_CLAIM if kind.name == "claim" else {kind.name} for kind in KINDS}
+    saying = {kind.name: {file.stem for file in SQL.glob("*.sql") if kind.means(spelt(file))} for kind in KINDS}
+    assert saying == {kind.name: SPELT.get(kind.name, {kind.name}) for kind in KINDS}
 
 
 def test_messages_are_found_wherever_the_stream_was_cut() -> None:
@@ -39,7 +43,8 @@ def test_a_commit_is_told_with_what_its_transaction_changed() -> None:
     for said in (
         message(b"", b"\0\3\0\0"),
         message(b"Q", b"begin\0"),
-        message(b"P", b"\0update x " + claim.says.encode() + b"\0\0\0"),
+        message(b"P", b"\0update x " + claim.says[0].encode() + b"\0\0\0"),
+        message(b"B", b"\0\0\0\0\0\0\0\0"),
         message(b"S", b""),
         message(b"Q", b"commit\0"),
     ):
@@ -48,3 +53,21 @@ def test_a_commit_is_told_with_what_its_transaction_changed() -> None:
     assert not any(told)
     assert talk.answered(committed)
     assert talk.done == {"claim": 3}
+
+
+def test_a_statement_kept_by_name_is_a_commit_of_its_own() -> None:
+    talk = Conversation()
+    finish = next(kind for kind in KINDS if kind.name == "finish")
+    for said in (
+        message(b"", b"\0\3\0\0"),
+        message(b"P", b"s0\0update x " + finish.says[0].encode() + b"\0\0\0"),
+        message(b"S", b""),
+        message(b"B", b"\0s0\0\0\0\0\0\0\0"),
+        message(b"S", b""),
+    ):
+        talk.said(said)
+    assert talk.expects({"finish"})
+    told = [talk.answered(said) for said in (message(b"Z", b"I"), message(b"Z", b"I"), message(b"C", b"UPDATE 3\0"))]
+    assert not any(told)
+    assert talk.answered(message(b"Z", b"I"))
+    assert talk.done == {"finish": 3}

@@ -12,24 +12,28 @@ __all__ = ["KINDS", "Conversation", "Frames", "Kind"]
 
 
 class Kind(NamedTuple):
-    """A kind of call: what its statement says and no other does, and what a row says that counts as an effect."""
+    """A kind of call: what its statements say and no other does, and what a row says that counts as an effect."""
 
     name: str
-    says: str
+    says: tuple[str, ...]
     row: bytes = b""
+
+    def means(self, statement: str) -> bool:
+        """Say whether a statement is of this kind."""
+        return any(words in statement for words in self.says)
 
 
 KINDS = (
-    Kind("enqueue", "case when available_ts <="),
+    Kind("enqueue", ("case when available_ts <=", "offset 0) as clock")),
     # Only a step that was born claimed was handed off; the others of the statement were stored as by `enqueue`.
-    Kind("hand_off", "case when handed then 'claimed'", b"claimed"),
-    Kind("claim", "set status = 'claimed'"),
-    Kind("finish", "when said.kind = 'complete' then 'completed'"),
-    Kind("release", "set status = case when cancel_requested then 'cancelled' else 'pending' end"),
-    Kind("register", "pod_health (pod_id, kind, birth_ts"),
-    Kind("beat", "set beating_since = case"),
-    Kind("mark_dead", "suspect.beat"),
-    Kind("recover", "from orphan.claim_id"),
+    Kind("hand_off", ("case when handed then 'claimed'",), b"claimed"),
+    Kind("claim", ("set status = 'claimed'",)),
+    Kind("finish", ("when said.kind = 'complete' then 'completed'",)),
+    Kind("release", ("set status = case when cancel_requested then 'cancelled' else 'pending' end",)),
+    Kind("register", ("pod_health (pod_id, kind, birth_ts",)),
+    Kind("beat", ("set beating_since = case",)),
+    Kind("mark_dead", ("suspect.beat",)),
+    Kind("recover", ("from orphan.claim_id",)),
 )
 
 LENGTH = 4
@@ -66,7 +70,11 @@ class Conversation:
         self.done: Counter[str] = Counter()
         """Rows that the open transaction changed, by kind of call."""
         self._greeted = False
-        self._parsed: Kind | None = None
+        self._open = False
+        """Whether a transaction was begun by name; else each statement is one."""
+        self._named: dict[bytes, Kind | None] = {}
+        """Statements by the name they are kept under; the latest that is not kept has none."""
+        self._asked: Kind | None = None
         self._due: deque[Kind | None] = deque()
 
     @property
@@ -84,23 +92,30 @@ class Conversation:
             self._greeted = True
             self._due.append(None)
         elif message[:1] == b"P":
-            self._parsed = _kind(message[1 + LENGTH :].split(b"\0")[1].decode())
+            name, text = message[1 + LENGTH :].split(b"\0")[:2]
+            self._named[name] = _kind(text.decode())
+        elif message[:1] == b"B":
+            self._asked = self._named.get(message[1 + LENGTH :].split(b"\0")[1])
         elif message[:1] in (b"Q", b"S"):
-            self._due.append(self._parsed)
-            self._parsed = None
+            self._due.append(self._asked)
+            self._asked = None
 
     def answered(self, message: bytes) -> bool:
         """Hear the server; says whether a transaction was committed by this very message."""
         kind = self._due[0] if self._due else None
-        if message[:1] == b"Z" and self._due:
-            self._due.popleft()
-        elif message[:1] == b"D" and kind is not None and kind.row and kind.row in message:
+        if message[:1] == b"Z":
+            if self._due:
+                self._due.popleft()
+            return bool(self.done) and not self._open
+        if message[:1] == b"D" and kind is not None and kind.row and kind.row in message:
             self.done[kind.name] += 1
         elif message[:1] == b"C":
             return self._completed(message[1 + LENGTH : -1].decode(), kind)
         return False
 
     def _completed(self, tag: str, kind: Kind | None) -> bool:
+        if tag in ("BEGIN", "COMMIT", "ROLLBACK"):
+            self._open = tag == "BEGIN"
         if tag in ("BEGIN", "ROLLBACK"):
             self.done.clear()
         elif kind is not None and not kind.row:
@@ -110,4 +125,4 @@ class Conversation:
 
 
 def _kind(statement: str) -> Kind | None:
-    return next((kind for kind in KINDS if kind.says in statement), None)
+    return next((kind for kind in KINDS if kind.means(statement)), None)
