@@ -2,7 +2,9 @@
 
 What each statement took is read from the server's log; what processors did, in workers and server, from `perf`,
 where it is. PROFILE_STEPS (100,000) is the backlog, PROFILE_WORKERS (1) how many drain it, PROFILE_RUN (auto, thread,
-process) where bodies run.
+process) where bodies run. PROFILE_SCENE (drain) looks at single calls instead, by statement alone: `one` and `sync`
+(PROFILE_STEPS steps, 200 if unsaid, stored one after the other), `latency` (the same every 50 ms, for an idle worker of
+another process), `inside` (the same for the pod that stores them).
 """
 
 from __future__ import annotations
@@ -15,17 +17,18 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import trees
 from postgres import settings
-from postgres.contenders import fleet_q, in_executor
+from postgres.contenders import Contender, fleet_q, in_executor
 from postgres.scenes import Scenes
 from postgres.server import Database, measured_server
 from processes import BenchError, Run
 
-STEPS = int(os.environ.get("PROFILE_STEPS", "100000"))
+SCENE = os.environ.get("PROFILE_SCENE", "drain")
+STEPS = int(os.environ.get("PROFILE_STEPS", "100000" if SCENE == "drain" else "200"))
 WORKERS = int(os.environ.get("PROFILE_WORKERS", "1"))
 RUN = os.environ.get("PROFILE_RUN", "auto")
 SIZES = {"thread": 8, "process": 2}
@@ -40,9 +43,12 @@ DURATION = re.compile(
 
 
 def main() -> int:
-    """Drain, and print what was found."""
+    """Run the scene, and print what was found."""
     ours = fleet_q() if RUN == "auto" else in_executor(fleet_q(), RUN, SIZES[RUN])
     with measured_server(settings.SCRATCH) as (server, folder), Scenes(server, folder).on(ours) as (run, database):
+        if SCENE != "drain":
+            _call(ours, run, database)
+            return 0
         run.call(*ours.calls, "bulk", str(STEPS))
         database.analyze()
         database.log_durations()
@@ -57,6 +63,22 @@ def main() -> int:
         print(f"processor time per step: workers {used_s / STEPS * 1e6:.1f} µs, server {server_s / STEPS * 1e6:.1f} µs")
         _tell_statements(server.said(before))
     return 0
+
+
+def _call(ours: Contender, run: Run, database: Database) -> None:
+    """Let one process make single calls."""
+    server = database.server
+    database.log_durations()
+    with run.workers(1, *ours.worker) if SCENE == "latency" else nullcontext():
+        if SCENE == "latency":
+            run.call(*ours.calls, SCENE, "1")
+            run.await_ticks(1)
+        before, server_s, began = database.counters(), server.cpu_s(), time.monotonic()
+        run.call(*ours.calls, SCENE, str(STEPS))
+        seconds, server_s = time.monotonic() - began, server.cpu_s() - server_s
+    print(f"\n{STEPS:,} steps in {seconds:.2f} s, the start of the process included")
+    print(f"processor time of the server per step: {server_s / STEPS * 1e6:.0f} µs")
+    _tell_statements(server.said(before))
 
 
 def _drained(run: Run, database: Database, drained: str) -> None:

@@ -57,5 +57,6 @@ PAGE = Path(os.environ.get("BENCH_PAGE_POSTGRES", ROOT / "docs" / "benchmarks" /
 """Beside it lie its plots, and the figures that the page of the next change is compared with."""
 
 IS_WHOLE = not QUICK and not ONLY
-SAID = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name in {"BENCH_REPEATS", "BENCH_LONG"}]
+SHOWN = ("BENCH_LASTS", "BENCH_LONG", "BENCH_REPEATS")
+SAID = [f"{name}={os.environ[name]}" for name in SHOWN if name in os.environ]
 COMMAND = " ".join([*(["BENCH_QUICK=1"] if QUICK else []), *SAID, "make bench STORE=postgres"])
