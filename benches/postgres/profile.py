@@ -28,6 +28,7 @@ from postgres.server import Database, measured_server
 from processes import BenchError, Run
 
 SCENE = os.environ.get("PROFILE_SCENE", "drain")
+SCENES = ("drain", "one", "sync", "latency", "inside")
 STEPS = int(os.environ.get("PROFILE_STEPS", "100000" if SCENE == "drain" else "200"))
 WORKERS = int(os.environ.get("PROFILE_WORKERS", "1"))
 RUN = os.environ.get("PROFILE_RUN", "auto")
@@ -44,6 +45,8 @@ DURATION = re.compile(
 
 def main() -> int:
     """Run the scene, and print what was found."""
+    if SCENE not in SCENES:
+        raise BenchError(f"PROFILE_SCENE is one of {', '.join(SCENES)}, not {SCENE!r}")
     ours = fleet_q() if RUN == "auto" else in_executor(fleet_q(), RUN, SIZES[RUN])
     with measured_server(settings.SCRATCH) as (server, folder), Scenes(server, folder).on(ours) as (run, database):
         if SCENE != "drain":

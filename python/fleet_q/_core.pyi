@@ -276,4 +276,5 @@ def encode_payload(
 def decode_payload(payload: bytes) -> tuple[list[object], dict[str, object], dict[str, object]] | None:
     """`args`, `kwargs` and `metadata` of a payload, read as `json.loads` reads it; what is missing is empty.
 
-    None where it is not sure to: a number beyond 64 bit, a lone surrogate, or what is no such JSON at all."""
+    None where it is not sure to: an integer beyond 64 bit, a float as large as one, a negative zero, a lone surrogate,
+    or what is no such JSON at all."""

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use super::claim;
 use super::connection::{Connections, Failure};
 use super::errors::{Effect, internal, partly, row_fault};
-use super::finish::{Told, finish_calls, finish_waves, recorded, release_call, release_waves, released, verdicts};
+use super::finish::{Told, finish_calls, finish_waves, recorded_ids, release_call, release_waves, released, verdicts};
 use super::floors::{Known, Look, due_from, fronts, seen_fronts};
 use crate::rules::floors::{Floor, MARGIN_MS, Seen, pause_ms};
 use crate::rules::step::{Claim, PodId};
@@ -56,6 +56,8 @@ async fn apart(db: &Connections, finishes: &mut [Told<'_>], whole: &Part<'_>) ->
             let verdicts = one_by_half(db, finishes, whole).await.map_err(|error| partly(error, true))?;
             Ok(CycleReply { verdicts, ..rest })
         }
+        // None of the ends is stored; the next call splits them.
+        (Err(Failure::Said(fault)), Err(error)) if row_fault(&fault).is_some() => Err(error),
         (Err(failure), Ok(_)) => Err(partly(failure.into_error(Effect::Possible), true)),
         (Err(failure), Err(error)) => {
             let first = failure.into_error(Effect::Possible);
@@ -66,25 +68,24 @@ async fn apart(db: &Connections, finishes: &mut [Told<'_>], whole: &Part<'_>) ->
 
 /// Asks where steps stand only if not all were recorded.
 async fn end(db: &Connections, finishes: &[Told<'_>]) -> Result<Vec<Verdict>, Failure> {
-    let mut verdicts = Vec::with_capacity(finishes.len());
+    let mut told = Vec::with_capacity(finishes.len());
     for wave in finish_waves(finishes) {
         let wave = &finishes[wave];
         let [record, look] = finish_calls(db, wave);
-        let done = !verdicts.is_empty();
-        let sure = |failure: Failure, done: bool| Failure::Other(partly(failure.into_error(Effect::Possible), done));
+        let partly = |failure: Failure| Failure::Other(partly(failure.into_error(Effect::Possible), true));
         let written = match db.try_write_by_key(&[record]).await {
-            Err(failure) if done => return Err(sure(failure, true)),
+            Err(failure) if !told.is_empty() => return Err(partly(failure)),
             answer => answer?.pop().unwrap_or_default(),
         };
-        let standing = if recorded(&written).map_err(Failure::Other)? == wave.len() {
+        let recorded = recorded_ids(&written).map_err(Failure::Other)?;
+        let standing = if recorded.len() == wave.len() {
             Vec::new()
         } else {
-            let read = db.try_write_by_key(&[look]).await.map_err(|failure| sure(failure, true))?;
-            read.into_iter().next().unwrap_or_default()
+            db.try_write_by_key(&[look]).await.map_err(partly)?.pop().unwrap_or_default()
         };
-        verdicts.extend(super::finish::verdicts(wave, &written, &standing).map_err(Failure::Other)?);
+        told.extend(verdicts(wave, &recorded, &standing).map_err(Failure::Other)?);
     }
-    Ok(verdicts)
+    Ok(told)
 }
 
 /// Finishes in ever smaller batches, until what is refused stands alone.
@@ -130,7 +131,7 @@ async fn run(db: &Connections, finishes: &[Told<'_>], part: &Part<'_>) -> Result
     let read = || -> Result<CycleReply> {
         let mut reply = CycleReply::default();
         for wave in ends {
-            reply.verdicts.extend(verdicts(&finishes[wave], &next()?, &next()?)?);
+            reply.verdicts.extend(verdicts(&finishes[wave], &recorded_ids(&next()?)?, &next()?)?);
         }
         for wave in gives_back {
             reply.released.extend(released(&part.releases[wave], &next()?)?);

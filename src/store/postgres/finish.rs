@@ -59,18 +59,13 @@ pub(super) fn finish_calls<'a>(db: &'a Connections, wave: &[Told<'a>]) -> [Call<
     [record, look]
 }
 
-/// How many ends a finish recorded.
-pub(super) fn recorded(written: &[Row]) -> Result<usize> {
-    Ok(recorded_ids(written)?.len())
-}
-
-fn recorded_ids(written: &[Row]) -> Result<Vec<StepId>> {
+/// The steps whose ends a finish recorded.
+pub(super) fn recorded_ids(written: &[Row]) -> Result<BTreeSet<StepId>> {
     let ids: Option<Option<Vec<StepId>>> = written.first().map(|row| row.try_get("recorded")).transpose()?;
-    Ok(ids.flatten().unwrap_or_default())
+    Ok(ids.flatten().into_iter().flatten().collect())
 }
 
-pub(super) fn verdicts(wave: &[Told<'_>], written: &[Row], standing: &[Row]) -> Result<Vec<Verdict>> {
-    let recorded: BTreeSet<StepId> = recorded_ids(written)?.into_iter().collect();
+pub(super) fn verdicts(wave: &[Told<'_>], recorded: &BTreeSet<StepId>, standing: &[Row]) -> Result<Vec<Verdict>> {
     let mut stands: BTreeMap<StepId, (Option<ClaimId>, State)> = BTreeMap::new();
     for row in standing {
         stands.insert(row.try_get("step_id")?, (row.try_get("claim_id")?, rows::state(row)?));

@@ -18,6 +18,13 @@ def message(kind: bytes, body: bytes) -> bytes:
     return kind + (len(body) + 4).to_bytes(4, "big") + body
 
 
+def after(*said: bytes) -> Conversation:
+    talk = Conversation()
+    for one in (message(b"", b"\0\3\0\0"), *said):
+        talk.said(one)
+    return talk
+
+
 def spelt(file: Path) -> str:
     return file.read_text().replace("/*schema*/", '"schema".')
 
@@ -37,18 +44,15 @@ def test_messages_are_found_wherever_the_stream_was_cut() -> None:
 
 
 def test_a_commit_is_told_with_what_its_transaction_changed() -> None:
-    talk = Conversation()
     ready, begun, committed = message(b"Z", b"T"), message(b"C", b"BEGIN\0"), message(b"C", b"COMMIT\0")
     claim = next(kind for kind in KINDS if kind.name == "claim")
-    for said in (
-        message(b"", b"\0\3\0\0"),
+    talk = after(
         message(b"Q", b"begin\0"),
         message(b"P", b"\0update x " + claim.says[0].encode() + b"\0\0\0"),
         message(b"B", b"\0\0\0\0\0\0\0\0"),
         message(b"S", b""),
         message(b"Q", b"commit\0"),
-    ):
-        talk.said(said)
+    )
     told = [talk.answered(said) for said in (ready, begun, ready, message(b"C", b"UPDATE 3\0"), ready)]
     assert not any(told)
     assert talk.answered(committed)
@@ -56,16 +60,13 @@ def test_a_commit_is_told_with_what_its_transaction_changed() -> None:
 
 
 def test_a_statement_kept_by_name_is_a_commit_of_its_own() -> None:
-    talk = Conversation()
     finish = next(kind for kind in KINDS if kind.name == "finish")
-    for said in (
-        message(b"", b"\0\3\0\0"),
+    talk = after(
         message(b"P", b"s0\0update x " + finish.says[0].encode() + b"\0\0\0"),
         message(b"S", b""),
         message(b"B", b"\0s0\0\0\0\0\0\0\0"),
         message(b"S", b""),
-    ):
-        talk.said(said)
+    )
     assert talk.expects({"finish"})
     told = [talk.answered(said) for said in (message(b"Z", b"I"), message(b"Z", b"I"), message(b"C", b"UPDATE 3\0"))]
     assert not any(told)

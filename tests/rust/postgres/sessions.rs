@@ -1,20 +1,27 @@
 //! Sessions of our own keep the hot statements by name; behind a pooler, and where a name fails, nothing is kept.
 
+use fleet_q::store::postgres::PostgresStore;
 use fleet_q::store::{Accepted, Cycle, Enqueue, Finish, Migrate, Store, Verdict};
 
-use super::{fresh, server};
+use super::server::{self, Server};
+use super::{Schema, fresh, options};
 use crate::conformance::fixtures::{asks, complete, ordinary, registration, step};
 
 fn one(n: u64) -> Enqueue {
     Enqueue { steps: vec![step(n)], hand_off: None }
 }
 
-#[tokio::test]
-async fn lone_step_is_one_statement_on_a_session_of_our_own_and_a_transaction_behind_a_pooler() {
-    let Some(server) = server::get() else { return };
-    let (open, _schema) = fresh(server, "one_statement");
+async fn migrated(name: &str) -> Option<(&'static Server, PostgresStore, Schema)> {
+    let server = server::get()?;
+    let (open, schema) = fresh(server, name);
     let store = open();
     store.migrate(Migrate::Apply).await.unwrap();
+    Some((server, store, schema))
+}
+
+#[tokio::test]
+async fn lone_step_is_one_statement_on_a_session_of_our_own_and_a_transaction_behind_a_pooler() {
+    let Some((server, store, _schema)) = migrated("one_statement").await else { return };
     store.enqueue(&one(1)).await.unwrap();
     let before = store.tally();
     store.enqueue(&one(2)).await.unwrap();
@@ -26,10 +33,7 @@ async fn lone_step_is_one_statement_on_a_session_of_our_own_and_a_transaction_be
 
 #[tokio::test]
 async fn statement_that_lost_its_meaning_under_its_name_is_sent_whole() {
-    let Some(server) = server::get() else { return };
-    let (open, schema) = fresh(server, "kept_no_more");
-    let store = open();
-    store.migrate(Migrate::Apply).await.unwrap();
+    let Some((_, store, schema)) = migrated("kept_no_more").await else { return };
     store.enqueue(&one(1)).await.unwrap();
     // What it returns has another type now: the server refuses the plan that it kept.
     schema.execute("alter table SCHEMA.step_tracker alter column status type character varying");
@@ -49,17 +53,14 @@ async fn options_of_the_url_hold_on_a_session_of_our_own() {
     open().migrate(Migrate::Apply).await.unwrap();
     let mark = if server.store_url.contains('?') { '&' } else { '?' };
     let url = format!("{}{mark}options=-csearch_path%3D{}", server.store_url, schema.name);
-    let store = fleet_q::store::postgres::PostgresStore::open(&url, super::options(None)).unwrap();
+    let store = PostgresStore::open(&url, options(None)).unwrap();
     assert_eq!(store.enqueue(&one(1)).await.unwrap(), [Ok(Accepted::Stored)]);
     assert_eq!(schema.execute("delete from SCHEMA.step_tracker"), 1);
 }
 
 #[tokio::test]
 async fn many_ends_are_recorded_beside_the_claim_of_many_and_those_that_are_lost_are_told() {
-    let Some(server) = server::get() else { return };
-    let (open, schema) = fresh(server, "side_by_side");
-    let store = open();
-    store.migrate(Migrate::Apply).await.unwrap();
+    let Some((_, store, schema)) = migrated("side_by_side").await else { return };
     store.register(&registration("a-00000001")).await.unwrap();
     let steps: Vec<_> = (1..=600).map(step).collect();
     store.enqueue(&Enqueue { steps, hand_off: None }).await.unwrap();

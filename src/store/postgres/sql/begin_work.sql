@@ -1,5 +1,6 @@
 -- Open a transaction, whatever the server's or the role's defaults are, and bound its statements and pauses.
--- Nothing of it outlives the transaction. A session of our own (`lines.rs`) is set for hot statements; others may be planned freely.
+-- Nothing of it outlives the transaction. A session of our own (`own.conf`) is set for hot statements alone; these are
+-- planned freely.
 begin isolation level read committed read write;
 set local statement_timeout = :timeout_literal;
 set local idle_in_transaction_session_timeout = :timeout_literal;
