@@ -12,7 +12,7 @@ __all__ = ["COMMAND", "HELD_S", "IDLE_S", "KEPT", "LASTS_S", "PAGE", "PAGE_ONLY"
 QUICK = flag("STRESS_QUICK")
 REPEATS = 1 if QUICK else int(os.environ.get("STRESS_REPEATS", "3"))
 RESUME, PAGE_ONLY = flag("STRESS_RESUME"), flag("STRESS_PAGE_ONLY")
-LASTS_S = 1.0 if QUICK else 6.0
+LASTS_S = 1.0 if QUICK else 12.0
 """How long pods claim, at most."""
 
 HELD_S = float(os.environ.get("STRESS_HELD_S", "10" if QUICK else "600"))

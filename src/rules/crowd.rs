@@ -27,6 +27,9 @@ const SHARE_S: f64 = 0.0016;
 /// Of the time that a step may wait in a look-ahead, the round trip that it is reckoned by: five make a half.
 const OF_MAX_AGE: f64 = 0.1;
 
+/// Of the round trip that a look-ahead is reckoned by: how long ends wait for each other.
+const OF_ROUND_TRIP: f64 = 0.5;
+
 /// What has been told of new work so far: counters, so that who missed one telling understands the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rings {
@@ -93,6 +96,12 @@ pub fn living(pods: &[PodView]) -> usize {
     pods.iter().filter(|pod| pod.status == PodStatus::Up).count()
 }
 
+/// The pods that may claim, by the last beat, and serve what `own` does, `own` among them; none if it is not known.
+pub fn alike<'a>(own: &PodId, pods: &'a [PodView]) -> impl Iterator<Item = &'a PodView> {
+    let serves = pods.iter().find(|pod| pod.pod_id == *own).map(|mine| &mine.serves);
+    pods.iter().filter(move |pod| pod.status == PodStatus::Up && serves == Some(&pod.serves))
+}
+
 /// When `own` looks for what was heard of, beside the pods that were seen alive; `places` is how many steps one takes.
 /// Nobody knows who can take what was told of: so the lot falls among the pods that serve the same tasks and queues as
 /// `own`, for each such group anew, and first on those who had room at their last beat.
@@ -103,13 +112,13 @@ pub fn look(heard: Heard, own: &PodId, pods: &[PodView], places: u32) -> Look {
         Heard::Steps { .. } if living(pods) <= FEW => return Look::Now,
         Heard::Steps { steps, lot } => (steps, lot),
     };
-    let Some(mine) = pods.iter().find(|pod| pod.pod_id == *own) else { return Look::Now };
-    let like = || pods.iter().filter(|pod| pod.status == PodStatus::Up && pod.serves == mine.serves);
-    if like().count() <= FEW {
-        return Look::Once(Millis::ZERO);
+    match alike(own, pods).count() {
+        0 => return Look::Now,
+        1..=FEW => return Look::Once(Millis::ZERO),
+        _ => {}
     }
     let rank = drawn(own, lot);
-    let rivals = like().filter(|pod| pod.has_room && pod.pod_id != *own);
+    let rivals = alike(own, pods).filter(|pod| pod.has_room && pod.pod_id != *own);
     let before = rivals.filter(|pod| drawn(&pod.pod_id, lot) < rank).count();
     let lookers = LOOKERS.saturating_add((steps - 1) / u64::from(places.max(1)));
     match u64::try_from(before).unwrap_or(u64::MAX).checked_sub(lookers) {
@@ -147,6 +156,16 @@ pub fn steps_per_second(living: usize, lately: f64, in_the_long_run: f64) -> f64
 /// waits is down to a quarter, which lasts for a round trip and somewhat. Before that it would claim a few at a time.
 pub fn is_time_to_ask(living: usize, lacks: u32, ahead: u32) -> bool {
     living <= FEW || u64::from(lacks) * 4 >= u64::from(ahead) * 3
+}
+
+/// How long the ends of a pod wait for each other while it holds steps ahead, whose ends will follow: in a crowd a call
+/// costs the server more than what it brings. Few pods, and who holds nothing ahead, record an end at once.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of what a step may wait")]
+pub fn ends_wait(living: usize, max_age: Millis) -> Millis {
+    if living <= FEW {
+        return Millis::ZERO;
+    }
+    Millis((round_trip_s(living, 0.0, max_age) * OF_ROUND_TRIP * 1000.0) as u64)
 }
 
 /// The place of a pod in a lot: FNV-1a over both, and a last mixing, for names differ in their ends alone.

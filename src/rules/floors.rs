@@ -8,7 +8,7 @@
 //!
 //! What can still appear below a floor was stored by a transaction that took longer than [`MARGIN_MS`] to commit.
 //! It is found by the next full look, which begins at the start: once in [`FULL_LOOK_MS`], or seldom enough to
-//! cost a twentieth of the time. So is everything when the database's clock went back.
+//! cost a twentieth of the time, of all pods that look for the same together. So is everything when the database's clock went back.
 
 use std::sync::Arc;
 
@@ -82,14 +82,16 @@ pub struct Trust {
 pub struct Seen {
     /// One for each front of [`Belief::asked`], `None` where nobody waits; empty if not asked for.
     pub fronts: Vec<Option<i64>>,
-    /// The database's clock at the call's begin, and how long the call took.
+    /// The database's clock at the call's begin.
     pub now: i64,
-    pub spent_ms: i64,
+    /// For how long a full look, if this was one, is not repeated.
+    pub pause_ms: i64,
 }
 
-/// For how long a full look that took so long is not repeated.
-pub fn pause_ms(spent_ms: i64) -> i64 {
-    FULL_LOOK_MS.max(spent_ms.saturating_mul(FULL_LOOK_SHARE))
+/// For how long a full look that took so long is not repeated by one of so many pods that all make them: together they
+/// spend on it what one would alone, and each finds what all look for.
+pub fn pause_ms(spent_ms: i64, sharers: i64) -> i64 {
+    FULL_LOOK_MS.max(spent_ms.saturating_mul(FULL_LOOK_SHARE).saturating_mul(sharers.max(1)))
 }
 
 impl Trust {
@@ -148,7 +150,7 @@ impl Floors {
             self.belief.trust.from = latest;
         }
         if full && asked {
-            self.belief.trust.until = seen.now.saturating_add(pause_ms(seen.spent_ms));
+            self.belief.trust.until = seen.now.saturating_add(seen.pause_ms);
         }
         if asked {
             (self.steps_since, self.claims_since) = (0, 0);

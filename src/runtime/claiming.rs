@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 
 use super::clock::new_claim_id;
 use super::core::Phase;
+use super::desk::Desk;
 use super::events::Event;
 use super::lanes::lanes;
 use super::lock;
 use super::pace::Paces;
 use super::work_loop::WorkLoop;
-use crate::rules::crowd::{is_time_to_ask, passed_on};
+use crate::rules::crowd::{FEW, is_time_to_ask, passed_on};
 use crate::rules::demand::{Load, demand};
 use crate::rules::time::{Millis, Monotonic, Timestamp};
 use crate::store::{ClaimCall, ClaimKind, CycleReply, Lane, Queues};
@@ -84,12 +85,12 @@ impl WorkLoop {
             // The pod takes nothing new until it is empty, and then the suspect.
             self.core.waits_alone.store(true, Ordering::Release);
         }
-        let load = self.load();
+        let load = self.load_of(Desk::load);
         self.claiming.alone &= load.in_flight > 0;
         if let Some(seen) = suspect.filter(|_| load.in_flight == 0) {
             self.core.waits_alone.store(true, Ordering::Release);
             // A hand-off may have slipped in before the door was shut.
-            if self.load().in_flight == 0 {
+            if self.load_of(Desk::load).in_flight == 0 {
                 self.claiming.suspects_seen = seen;
                 return Want::Claims(self.suspect_call(now));
             }
@@ -100,6 +101,8 @@ impl WorkLoop {
         self.core.waits_alone.store(self.claiming.alone, Ordering::Release);
         let living = self.core.living();
         let (ahead, fast) = self.claiming.paces.ahead(&self.core.tasks, self.core.config.lookahead_max_age, living);
+        let goes_with_ends = living > FEW && !fast.is_empty();
+        let load = if goes_with_ends { self.load_of(Desk::load_after_ends) } else { load };
         let ask = demand(&self.core.limits, &load, &ahead);
         if self.claiming.alone || ask.total == 0 || !is_time_to_ask(living, ask.total, ask.ahead) {
             return Want::NoRoom;
@@ -112,9 +115,9 @@ impl WorkLoop {
         Want::Claims(self.claim_call(ClaimKind::Ordinary, ask.total, lanes))
     }
 
-    fn load(&self) -> Load {
+    fn load_of(&self, desk: fn(&Desk) -> Load) -> Load {
         let loop_lagging = self.core.is_lagging();
-        Load { loop_lagging, ..lock(&self.core.desk).load() }
+        Load { loop_lagging, ..desk(&lock(&self.core.desk)) }
     }
 
     /// The moment of the last beat, if it saw a suspect and nobody has looked since.

@@ -1,8 +1,10 @@
 //! The loop that writes outcomes and takes claims, both in one call of the store (`cycle`).
 //!
 //! Natural batching: what gathers while one call is under way travels with the next; there is no
-//! timer, so one lone outcome is written at once. Only this loop ends claims, so it alone can tell,
-//! between two calls, which rows of the store it does not hold (reconciliation).
+//! timer, so one lone outcome is written at once. In a crowd, whose calls cost more than what they
+//! bring, ends wait some milliseconds for those of steps that are held ahead. Only this loop ends
+//! claims, so it alone can tell, between two calls, which rows of the store it does not hold
+//! (reconciliation).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use super::handler::StopReason;
 use super::lock;
 use super::retry::Patience;
 use crate::rules::backoff::Backoff;
-use crate::rules::crowd::{Look, Rings};
+use crate::rules::crowd::{self, Look, Rings};
 use crate::rules::step::{Claim, PodId};
 use crate::rules::time::{Millis, Monotonic};
 use crate::store::{ClaimCall, ProgressReport};
@@ -44,6 +46,8 @@ pub(crate) struct WorkLoop {
     /// A claim call stayed without answer: reconcile often until then.
     pub(crate) unknown_until: Option<Monotonic>,
     pub(crate) claiming: Claiming,
+    /// Since when ends wait for others, in a crowd.
+    gathering_since: Option<Monotonic>,
     /// Outcomes that were answered and still stand in the journal, for it could not be written.
     pub(crate) unstruck: BTreeSet<Claim>,
     /// The id of a registration that was not answered: the next attempt must not leave its row to nobody.
@@ -67,6 +71,7 @@ impl WorkLoop {
             next_reconcile: now + core.config.recovery_interval,
             unknown_until: None,
             claiming: Claiming::from(now, now + core.config.suspect_interval),
+            gathering_since: None,
             unstruck: BTreeSet::new(),
             reborn_as: None,
             wakes,
@@ -134,6 +139,12 @@ impl WorkLoop {
         self.flush_progress().await;
         self.look_after_the_waiting(now);
         let want = self.want(now);
+        if !matches!(want, Want::Claims(_))
+            && let Some(wait) = self.ends_may_wait(now)
+        {
+            return Next::Wait(self.rest(now, wait));
+        }
+        self.gathering_since = None;
         let flight = self.gather().await;
         match want {
             Want::Claims(call) => self.fly(flight, Some(call)).await,
@@ -155,6 +166,19 @@ impl WorkLoop {
         {
             desk.give_back_waiting(Monotonic(now.0 - self.core.config.lookahead_max_age.0));
         }
+    }
+
+    /// How long still, if ends are at hand that others will soon follow; what claims take with them waits for nothing.
+    fn ends_may_wait(&mut self, now: Monotonic) -> Option<Millis> {
+        let limit = crowd::ends_wait(self.core.living(), self.core.config.lookahead_max_age);
+        if limit == Millis::ZERO || self.core.phase() != Phase::Running || !lock(&self.core.owed).is_empty() {
+            return None;
+        }
+        if !lock(&self.core.desk).more_ends_follow() {
+            return None;
+        }
+        let since = *self.gathering_since.get_or_insert(now);
+        (since + limit).0.checked_sub(now.0).filter(|left| *left > 0).map(Millis)
     }
 
     fn rest(&self, now: Monotonic, poll_in: Millis) -> Millis {

@@ -137,7 +137,8 @@ fn floors_learn(bencher: Bencher, fronts: usize) {
     let mut now = NOW.0;
     bencher.counter(ItemsCount::new(claimed.len())).bench_local(|| {
         now += 5;
-        let (belief, seen) = (floors.belief(), Seen { fronts: vec![Some(now - 20); fronts.len()], now, spent_ms: 1 });
+        let (belief, seen) =
+            (floors.belief(), Seen { fronts: vec![Some(now - 20); fronts.len()], now, pause_ms: 1000 });
         floors.learn(&belief, &seen, black_box(&claimed));
     });
 }

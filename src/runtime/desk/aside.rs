@@ -60,6 +60,11 @@ impl Desk {
         self.aside.values().filter_map(|line| line.front()).map(|aside| aside.since).min()
     }
 
+    /// Whether ends are at hand, and nothing else to be told, and steps wait whose ends will follow.
+    pub(crate) fn more_ends_follow(&self) -> bool {
+        !self.finishes.is_empty() && self.releases.is_empty() && self.aside() > 0
+    }
+
     pub(super) fn aside(&self) -> usize {
         self.aside.values().map(std::collections::VecDeque::len).sum()
     }
@@ -168,6 +173,23 @@ mod tests {
         assert_eq!(numbers(&admitted(&mut desk, steps, 0)), [3, 4, 5]);
         let mut desk = self::desk(5, 1);
         assert_eq!(numbers(&admitted(&mut desk, steps, 0)), [3, 4, 5, 1]);
+    }
+
+    #[test]
+    fn ends_are_followed_by_more_while_steps_wait_and_count_as_gone_once_they_travel() {
+        let mut desk = desk(2, 2);
+        let jobs = admitted(&mut desk, (1..=3).map(|n| (n, "coroutine")), 0);
+        assert!(!desk.more_ends_follow(), "nothing has ended");
+        desk.begin(jobs[0].slot, Monotonic(0));
+        desk.ended(jobs[0].slot, Ended::Returned(None), &bench());
+        assert!(desk.more_ends_follow());
+        assert_eq!((desk.load().in_flight, desk.load_after_ends().in_flight), (3, 2));
+        let rest = desk.hand_out();
+        assert!(!desk.more_ends_follow(), "nobody waits any more");
+        desk.begin(rest[0].slot, Monotonic(0));
+        desk.release_unheld(claim(9));
+        admitted(&mut desk, [(4, "coroutine"), (5, "coroutine")], 0);
+        assert!(!desk.more_ends_follow(), "what goes back waits for nobody");
     }
 
     #[test]

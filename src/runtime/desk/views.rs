@@ -10,9 +10,18 @@ use crate::runtime::handler::StopReason;
 
 impl Desk {
     pub(crate) fn load(&self) -> Load {
-        let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
-        let mut load = Load { in_flight: held.saturating_add(self.reserved), ..Load::default() };
-        for held in self.held.values() {
+        self.load_of(self.held.values())
+    }
+
+    /// What will be left once the ends at hand are recorded, which travel with the next call.
+    pub(crate) fn load_after_ends(&self) -> Load {
+        self.load_of(self.held.values().filter(|held| held.body != Body::Over || held.hold != Hold::Ending))
+    }
+
+    fn load_of<'a>(&self, held: impl Iterator<Item = &'a Held>) -> Load {
+        let mut load = Load { in_flight: self.reserved, ..Load::default() };
+        for held in held {
+            load.in_flight = load.in_flight.saturating_add(1);
             if let Some(taken) = load.by_queue.get_mut(&*held.queue) {
                 *taken += 1;
             } else {

@@ -160,11 +160,12 @@ fn learn(
 ) -> Result<()> {
     let (now, spent_ms): (i64, i64) = (clock.try_get("now")?, clock.try_get("spent_ms")?);
     let longest_due: Option<i64> = clock.try_get("due_front")?;
-    due.learn(longest_due.unwrap_or(i64::MAX).min(now - MARGIN_MS), now, pause_ms(spent_ms));
+    let pause_ms = pause_ms(spent_ms, part.known.sharers());
+    due.learn(longest_due.unwrap_or(i64::MAX).min(now - MARGIN_MS), now, pause_ms);
     part.known.set_due(due);
     let lanes = claims.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
     for ((look, fronts), claims) in part.looks.iter().zip(fronts).zip(lanes) {
-        part.known.learn(look, &Seen { fronts, now, spent_ms }, claims);
+        part.known.learn(look, &Seen { fronts, now, pause_ms }, claims);
     }
     Ok(())
 }

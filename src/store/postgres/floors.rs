@@ -1,6 +1,7 @@
 //! Gives each call the floors that its statements begin at, and learns from the answers. What may be
 //! believed, and for how long, is `rules::floors`'s.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_postgres::Row;
@@ -24,6 +25,8 @@ pub(super) struct Known {
     held: Mutex<Held>,
     /// Where the final steps begin that nobody pruned, by state.
     ended: Mutex<Ended>,
+    /// How many pods look for the same steps, this one among them; 0 before the first beat.
+    sharers: AtomicUsize,
 }
 
 /// Which steps a look counts as waiting.
@@ -98,6 +101,14 @@ impl Known {
         let floors = of(&mut looks, &Filter::Everyone);
         floors.track(&fronts);
         floors.belief()
+    }
+
+    pub fn sharers(&self) -> i64 {
+        i64::try_from(self.sharers.load(Ordering::Relaxed)).unwrap_or(i64::MAX)
+    }
+
+    pub fn set_sharers(&self, pods: usize) {
+        self.sharers.store(pods, Ordering::Relaxed);
     }
 
     pub fn due(&self) -> Floor {

@@ -107,7 +107,7 @@ fn raised(mut floors: Ended, deleted: &[Row], clock: &[Row]) -> Result<Ended> {
         let finished: Option<i64> = row.try_get("finished_ts")?;
         latest[place] = latest[place].max(finished.unwrap_or(NEVER));
     }
-    let pause = PRUNE_LOOK_MS.max(pause_ms(spent));
+    let pause = PRUNE_LOOK_MS.max(pause_ms(spent, 1));
     for (floor, latest) in [&mut floors.completed, &mut floors.failed, &mut floors.cancelled].into_iter().zip(latest) {
         floor.learn(latest, now, pause);
     }

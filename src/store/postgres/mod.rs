@@ -50,7 +50,7 @@ use super::types::{
     ProgressReport, Prune, Pruned, Pulse, Recover, Recovered, Registration, ReplayVerdict, Schema, SchemaVersion,
     Script, Search, Stats, Step, Tally, Verdict,
 };
-use crate::rules::crowd::Rings;
+use crate::rules::crowd::{self, Rings};
 use crate::rules::diagnosis::facts::Examination;
 use crate::rules::step::{Claim, PodId, StepId};
 use crate::rules::time::{Millis, Timestamp};
@@ -232,7 +232,9 @@ impl Store for PostgresStore {
 
     async fn beat(&self, beat: &Beat) -> Result<Pulse> {
         assert!(beat.status.holds_claims(), "a pod ends by `retire`, not by a beat");
-        pods::beat(&self.db, self.schema.as_deref(), self.history, beat).await
+        let pulse = pods::beat(&self.db, self.schema.as_deref(), self.history, beat).await?;
+        self.floors.set_sharers(crowd::alike(&beat.pod_id, &pulse.pods).count());
+        Ok(pulse)
     }
 
     async fn retire(&self, pod: &PodId) -> Result<()> {

@@ -1,6 +1,8 @@
 //! A crowd: few look at a step, and somebody always does; a busy pod takes much at a time, and few pods notice nothing.
 
-use fleet_q::rules::crowd::{FEW, Heard, Look, Rings, is_time_to_ask, look, passed_on, round_trip_s, steps_per_second};
+use fleet_q::rules::crowd::{
+    FEW, Heard, Look, Rings, alike, ends_wait, is_time_to_ask, look, passed_on, round_trip_s, steps_per_second,
+};
 use fleet_q::rules::election::{PodStatus, PodView};
 use fleet_q::rules::time::Millis;
 use proptest::prelude::*;
@@ -185,6 +187,23 @@ fn a_crowd_asks_when_three_quarters_of_the_look_ahead_are_gone_and_always_for_a_
     assert_eq!([0, 1, 29, 30, 100].map(|lacks| is_time_to_ask(64, lacks, 40)), [false, false, false, true, true]);
     assert!(is_time_to_ask(FEW, 1, 40));
     assert!(is_time_to_ask(64, 1, 0), "slow tasks have no look-ahead");
+}
+
+#[test]
+fn ends_of_a_crowd_wait_for_each_other_for_half_its_round_trip_and_those_of_few_pods_for_nothing() {
+    assert_eq!([1, FEW].map(|living| ends_wait(living, Millis(1000))), [Millis::ZERO; 2]);
+    assert_eq!([8, 64, 1000].map(|living| ends_wait(living, Millis(1000)).0), [6, 50, 50]);
+    assert_eq!(ends_wait(64, Millis::ZERO), Millis::ZERO);
+}
+
+#[test]
+fn who_shares_a_look_is_up_and_serves_the_same() {
+    let mut pods = mixed();
+    let all = alike(&pods[0].pod_id, &pods).count();
+    pods[1].status = PodStatus::Draining;
+    assert_eq!(alike(&pods[0].pod_id, &pods).count(), all - 1);
+    assert_eq!(alike(&"stranger".into(), &pods).count(), 0);
+    assert!(all < pods.len(), "others serve something else");
 }
 
 proptest! {

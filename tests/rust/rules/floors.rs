@@ -1,6 +1,6 @@
 //! Where a claim may begin to look: never past a step that waits, never trusted for long.
 
-use fleet_q::rules::floors::{Floors, Front, NEVER, NO_PRIORITY, Seen, TRACKED_MAX};
+use fleet_q::rules::floors::{Floors, Front, NEVER, NO_PRIORITY, Seen, TRACKED_MAX, pause_ms};
 
 fn front(priority: i32) -> Front {
     Front { queue: None, priority }
@@ -11,7 +11,7 @@ fn in_queue(queue: &str, priority: i32) -> Front {
 }
 
 fn seen(now: i64, fronts: &[Option<i64>]) -> Seen {
-    Seen { fronts: fronts.to_vec(), now, spent_ms: 0 }
+    Seen { fronts: fronts.to_vec(), now, pause_ms: pause_ms(0, 1) }
 }
 
 fn learn(floors: &mut Floors, seen: &Seen, claimed: &[Front]) {
@@ -92,9 +92,18 @@ fn full_look_that_did_not_ask_lets_nobody_trust_the_floors_of_a_time_that_was_se
 #[test]
 fn costly_full_looks_are_seldom() {
     let mut floors = Floors::default();
-    learn(&mut floors, &Seen { spent_ms: 300, ..seen(10_000, &[]) }, &[]);
+    learn(&mut floors, &Seen { pause_ms: pause_ms(300, 1), ..seen(10_000, &[]) }, &[]);
     assert!(floors.belief().trusts(16_000));
     assert!(!floors.belief().trusts(16_001));
+}
+
+#[test]
+fn pods_that_look_for_the_same_share_what_full_looks_cost() {
+    assert_eq!(
+        [(0, 64), (10, 1), (10, 64), (10, 0)].map(|(spent, pods)| pause_ms(spent, pods)),
+        [1000, 1000, 12_800, 1000]
+    );
+    assert_eq!(pause_ms(i64::MAX / 2, 64), i64::MAX);
 }
 
 #[test]

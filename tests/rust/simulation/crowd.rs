@@ -98,6 +98,33 @@ fn many_steps_bring_every_pod_within_a_second() {
     });
 }
 
+/// How many calls each of so many pods makes for a thousand fast steps, once it knows that they are fast.
+fn calls_for_a_thousand(pods: u64) -> u64 {
+    let mut calls = 0;
+    virtual_time(async {
+        let mut world = World::new(13, Defect::None);
+        for _ in 0..pods {
+            world.add_pod_for(Some("quick")).await;
+        }
+        world.pass(5_000).await;
+        let mut before = 0;
+        for _ in 0..2 {
+            before = asked(&world);
+            let requests: Vec<Request> = (0..1000 * pods).map(|_| world.request_of("quick")).collect();
+            world.client().enqueue(requests).await.expect("the weather is fine");
+            world.pass(2_000).await;
+        }
+        calls = (asked(&world) - before) / pods;
+    });
+    calls
+}
+
+#[test]
+fn a_busy_crowd_brings_more_with_each_call_than_few_pods() {
+    let (few, many) = (calls_for_a_thousand(4), calls_for_a_thousand(16));
+    assert!(many * 2 <= few, "{few} and {many} calls for a thousand steps");
+}
+
 #[test]
 fn a_step_is_started_though_all_who_were_to_look_died() {
     virtual_time(async {
