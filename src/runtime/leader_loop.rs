@@ -18,8 +18,11 @@ use crate::store::{self, MarkDead, Prune, Recover, Recovered};
 const RECOVER_BATCH: u32 = 500;
 const PRUNE_BATCH: u32 = 500;
 
-/// Batches per pass; what is left waits for the next pass.
-const BATCHES_MAX: usize = 100;
+/// Batches of orphans per pass; what is left waits for the next pass.
+const RECOVER_BATCHES_MAX: usize = 100;
+
+/// Batches of final steps per pass; if some are left, the next pass comes sooner.
+const PRUNE_BATCHES_MAX: usize = 20;
 
 /// How long the row of a pod that is `down` is kept for those who look.
 const KEEP_PODS: Millis = Millis(3_600_000);
@@ -43,38 +46,48 @@ impl LeaderLoop {
 
     pub(crate) async fn run(mut self) {
         let mut phase = self.core.phase.subscribe();
+        let mut wait = self.core.config.recovery_interval;
         loop {
             tokio::select! {
                 biased;
                 _ = phase.wait_for(|phase| *phase == Phase::Stopped) => return,
-                () = tokio::time::sleep(self.core.config.recovery_interval.as_duration()) => {}
+                () = tokio::time::sleep(wait.as_duration()) => {}
             }
-            self.tick().await;
+            let began = self.core.clock.monotonic();
+            let is_behind = self.tick().await;
+            let took = self.core.clock.monotonic().since(began);
+            wait = if is_behind { rest_after(took) } else { Millis::MAX }.min(self.core.config.recovery_interval);
         }
     }
 
-    async fn tick(&mut self) {
+    /// Returns whether more is left than one pass does.
+    async fn tick(&mut self) -> bool {
         let me = self.core.id();
         if self.core.leader().as_ref() != Some(&me) || self.core.is_fenced() || self.core.shut_out().is_some() {
-            return;
+            return false;
         }
         self.core.leader_pass_began.store(self.core.clock.monotonic().0.max(1), Ordering::Release);
         let pass = self.pass(&me).await;
         self.core.leader_pass_began.store(0, Ordering::Release);
-        if let Err(error) = pass {
+        pass.unwrap_or_else(|error| {
             self.core.note_store(Some(("a leader pass", &error)));
-        }
+            false
+        })
     }
 
-    async fn pass(&mut self, me: &PodId) -> store::Result<()> {
+    async fn pass(&mut self, me: &PodId) -> store::Result<bool> {
         self.mark_dead(me).await?;
         self.recover(me).await?;
         self.dead_letters.pass(me).await?;
         let now = self.core.clock.monotonic();
-        if self.next_prune <= now && self.prune(me).await? {
+        if self.next_prune > now {
+            return Ok(false);
+        }
+        let is_done = self.prune(me).await?;
+        if is_done {
             self.next_prune = now + PRUNE_EVERY;
         }
-        Ok(())
+        Ok(!is_done)
     }
 
     async fn mark_dead(&mut self, me: &PodId) -> store::Result<()> {
@@ -96,7 +109,7 @@ impl LeaderLoop {
 
     async fn recover(&mut self, me: &PodId) -> store::Result<()> {
         let call = Recover { leader: me.clone(), max_crashes: self.core.config.max_crashes, limit: RECOVER_BATCH };
-        for _ in 0..BATCHES_MAX {
+        for _ in 0..RECOVER_BATCHES_MAX {
             let orphans = self.core.store.recover(&call).await?;
             let many = orphans.len();
             self.stakes.told(&orphans);
@@ -140,7 +153,7 @@ impl LeaderLoop {
             limit: PRUNE_BATCH,
         };
         let (mut steps, mut pods, mut finished) = (0, 0, false);
-        for _ in 0..BATCHES_MAX {
+        for _ in 0..PRUNE_BATCHES_MAX {
             let pruned = self.core.store.prune(&call).await?;
             steps += pruned.steps;
             pods += pruned.pods;
@@ -154,4 +167,10 @@ impl LeaderLoop {
         }
         Ok(finished)
     }
+}
+
+/// Who is behind rests for half as long as it worked, so that what is past its keep goes as fast as it comes, and the
+/// database has time for others.
+fn rest_after(took: Millis) -> Millis {
+    Millis(took.0 / 2).max(Millis(1))
 }

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use fleet_q::rules::step::StepId;
+use fleet_q::rules::time::Millis;
+use fleet_q::runtime::Request;
+use fleet_q::store::Due;
+
 use super::defects::Defect;
 use super::scenarios::virtual_time;
 use super::world::World;
@@ -48,5 +53,24 @@ fn an_idle_pod_asks_the_store_less_than_twice_a_second() {
                 assert!(calls.values().sum::<u64>() <= 90, "{pods} pods: {calls:?}");
             }
         }
+    });
+}
+
+#[test]
+fn what_is_past_its_keep_goes_faster_than_a_batch_an_interval() {
+    const STEPS: usize = 25_000;
+    virtual_time(async {
+        let mut world = World::new(7, Defect::None);
+        world.keep_failed_s = 60;
+        world.add_pod().await;
+        let later = |world: &World| Request { due: Due::In(Millis(1_000_000_000)), ..world.request_of("sure") };
+        let requests: Vec<Request> = (0..STEPS).map(|_| later(&world)).collect();
+        let ids = world.client().enqueue(requests).await.expect("the weather is fine");
+        let ids: Vec<StepId> = ids.into_iter().flatten().collect();
+        world.client().cancel(ids.clone()).await.expect("the weather is fine");
+        // A minute that they are kept, half of one until somebody looks, and then no interval for each batch.
+        world.pass(MINUTE_MS + MINUTE_MS / 2 + 3_000).await;
+        let left = world.store.get(&ids).await.expect("the store itself is well").into_iter().flatten().count();
+        assert_eq!(left, 0, "of {STEPS}");
     });
 }

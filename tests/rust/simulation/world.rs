@@ -22,6 +22,9 @@ use super::defects::Defect;
 use super::faults::{Calls, Link, Sky, Weather};
 use super::seeded::{Seeded, VirtualClock};
 
+/// Longer than any night.
+const KEEP_FAILED_S: u64 = 1_000_000;
+
 /// A process' tasks, so that it can be killed.
 #[derive(Debug, Default)]
 pub struct Process(Mutex<Vec<AbortHandle>>);
@@ -67,6 +70,8 @@ pub struct World {
     pub pods: Vec<SimPod>,
     pub marked_dead: Arc<Mutex<Vec<String>>>,
     clock: VirtualClock,
+    /// For how long pods that are added from now on keep what failed or was cancelled.
+    pub keep_failed_s: u64,
     defect: Defect,
     log: Arc<Mutex<String>>,
     producer: Fleet,
@@ -97,7 +102,7 @@ impl World {
             spawner: Arc::new(Process::default()),
         };
         Self {
-            producer: Fleet::new(settings("producer"), parts),
+            producer: Fleet::new(settings("producer", KEEP_FAILED_S), parts),
             store,
             draws,
             sky,
@@ -107,6 +112,7 @@ impl World {
             pods: Vec::new(),
             marked_dead: Arc::default(),
             clock,
+            keep_failed_s: KEEP_FAILED_S,
             defect,
             log: Arc::default(),
             born: 0,
@@ -142,7 +148,7 @@ impl World {
             events,
             spawner: process.clone(),
         };
-        let fleet = Fleet::new(settings(&format!("pod{}", self.born)), parts);
+        let fleet = Fleet::new(settings(&format!("pod{}", self.born), self.keep_failed_s), parts);
         let bodies = Bodies::new(self.draws.clone(), self.runs.clone(), only);
         if let Ok(pod) = fleet.start(bodies.clone()).await {
             tokio::spawn(die_when_told(process.clone(), bodies.clone()));
@@ -263,8 +269,9 @@ async fn die_when_told(process: Arc<Process>, bodies: Arc<Bodies>) {
     bodies.kill();
 }
 
-fn settings(name: &str) -> config::Config {
-    let keywords = [("url", "memory://"), ("pod_id", name), ("max_retries", "6")];
+fn settings(name: &str, keep_failed_s: u64) -> config::Config {
+    let keep = keep_failed_s.to_string();
+    let keywords = [("url", "memory://"), ("pod_id", name), ("max_retries", "6"), ("keep_failed", &keep)];
     let keywords = keywords.into_iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
     config::resolve(&keywords, &BTreeMap::new()).expect("these settings are valid")
 }
