@@ -28,7 +28,7 @@ const SHARE_S: f64 = 0.0016;
 const OF_MAX_AGE: f64 = 0.1;
 
 /// Of the round trip that a look-ahead is reckoned by: how long ends wait for each other.
-const OF_ROUND_TRIP: f64 = 0.5;
+const OF_ROUND_TRIP: f64 = 2.0;
 
 /// What has been told of new work so far: counters, so that who missed one telling understands the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

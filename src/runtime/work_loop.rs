@@ -27,12 +27,18 @@ use crate::store::{ClaimCall, ProgressReport};
 /// How long bodies get to end once they were told that the grace is over.
 pub(crate) const UNWIND_GRACE: Millis = Millis(2000);
 
+/// While ends gather, how often it is looked whether a claim is due that takes them along: each end tells of itself, and
+/// to look costs as much as the pod holds.
+const GATHER_STRIDE: Millis = Millis(5);
+
 /// What the loop does after a tick.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Now,
     /// Wait for a nudge, at most this long.
     Wait(Millis),
+    /// Let ends gather: no nudge matters for so long.
+    Gather(Millis),
     Stop,
 }
 
@@ -89,6 +95,13 @@ impl WorkLoop {
                 Next::Now => {}
                 Next::Stop => return,
                 Next::Wait(limit) => self.wait(limit, &mut phase).await,
+                Next::Gather(limit) => {
+                    tokio::select! {
+                        biased;
+                        _ = phase.changed() => {}
+                        () = tokio::time::sleep(limit.as_duration()) => {}
+                    }
+                }
             }
         }
     }
@@ -142,7 +155,7 @@ impl WorkLoop {
         if !matches!(want, Want::Claims(_))
             && let Some(wait) = self.ends_may_wait(now)
         {
-            return Next::Wait(self.rest(now, wait));
+            return Next::Gather(wait);
         }
         self.gathering_since = None;
         let flight = self.gather().await;
@@ -168,7 +181,8 @@ impl WorkLoop {
         }
     }
 
-    /// How long still, if ends are at hand that others will soon follow; what claims take with them waits for nothing.
+    /// How long until it is looked again, if ends are at hand that others will soon follow; what claims take with them
+    /// waits for nothing.
     fn ends_may_wait(&mut self, now: Monotonic) -> Option<Millis> {
         let limit = crowd::ends_wait(self.core.living(), self.core.config.lookahead_max_age);
         if limit == Millis::ZERO || self.core.phase() != Phase::Running || !lock(&self.core.owed).is_empty() {
@@ -178,7 +192,8 @@ impl WorkLoop {
             return None;
         }
         let since = *self.gathering_since.get_or_insert(now);
-        (since + limit).0.checked_sub(now.0).filter(|left| *left > 0).map(Millis)
+        let left = (since + limit).since(now);
+        (left > Millis::ZERO).then(|| left.min(GATHER_STRIDE))
     }
 
     fn rest(&self, now: Monotonic, poll_in: Millis) -> Millis {

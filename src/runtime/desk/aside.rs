@@ -187,6 +187,8 @@ mod tests {
         let rest = desk.hand_out();
         assert!(!desk.more_ends_follow(), "nobody waits any more");
         desk.begin(rest[0].slot, Monotonic(0));
+        desk.settle([jobs[0].slot]);
+        assert_eq!((desk.load().in_flight, desk.load_after_ends().in_flight), (2, 2), "what is stored is gone");
         desk.release_unheld(claim(9));
         admitted(&mut desk, [(4, "coroutine"), (5, "coroutine")], 0);
         assert!(!desk.more_ends_follow(), "what goes back waits for nobody");

@@ -4,6 +4,8 @@
 //! (stored, journaled, or lost). Everything here is plain data behind one short lock.
 
 mod aside;
+mod counts;
+mod outgoing;
 mod stops;
 mod views;
 
@@ -11,23 +13,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use aside::Aside;
+use counts::Counts;
+pub(crate) use outgoing::{Batch, Outgoing};
 
 use crate::rules::demand::Executor;
-use crate::rules::state::State;
 use crate::rules::step::{Claim, ClaimId, StepId};
 use crate::rules::time::{Millis, Monotonic};
 use crate::runtime::ending::{self, Bench, Closing};
 use crate::runtime::handler::{Ended, Job, Slot, StopReason, TaskInfo};
 use crate::store::{Claimed, Finish};
-
-/// An outcome on its way to the store. Outcomes from the journal have no slot any more.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Outgoing {
-    pub(crate) slot: Option<Slot>,
-    pub(crate) finish: Finish,
-    pub(crate) task: Arc<str>,
-    pub(crate) to: State,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
@@ -61,6 +55,8 @@ pub(crate) struct Held {
     deadline: Option<Monotonic>,
     body: Body,
     hold: Hold,
+    /// Over, and counted as leaving.
+    leaving: bool,
 }
 
 /// How many bodies may be with the handler at once.
@@ -79,6 +75,9 @@ pub(crate) struct Desk {
     /// Bodies that are over, by task, since somebody asked.
     ends: BTreeMap<Arc<str>, u32>,
     held: BTreeMap<Slot, Held>,
+    /// All that is held, and of it what waits for nothing but the next call.
+    counts: Counts,
+    leaving: Counts,
     slot_of: BTreeMap<Claim, Slot>,
     slot_of_step: BTreeMap<StepId, Slot>,
     finishes: VecDeque<Outgoing>,
@@ -92,13 +91,6 @@ pub(crate) struct Desk {
     expected: BTreeSet<ClaimId>,
 }
 
-/// What leaves the desk with one cycle.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) finishes: Vec<Outgoing>,
-    pub(crate) releases: Vec<(Option<Slot>, Claim)>,
-}
-
 impl Desk {
     pub(crate) fn new(places: Places) -> Self {
         Self {
@@ -107,6 +99,8 @@ impl Desk {
             aside: BTreeMap::new(),
             ends: BTreeMap::new(),
             held: BTreeMap::new(),
+            counts: Counts::default(),
+            leaving: Counts::default(),
             slot_of: BTreeMap::new(),
             slot_of_step: BTreeMap::new(),
             finishes: VecDeque::new(),
@@ -169,7 +163,9 @@ impl Desk {
             deadline: None,
             body: Body::Aside,
             hold: Hold::Ours,
+            leaving: false,
         };
+        self.counts.add(&held.queue, held.task.executor);
         self.held.insert(slot, held);
         Job {
             slot,
@@ -251,8 +247,18 @@ impl Desk {
         if body_over && self.slot_of_step.get(&claim.step_id) == Some(&slot) {
             self.slot_of_step.remove(&claim.step_id);
         }
-        if ended && body_over {
-            self.held.remove(&slot);
+        if body_over && held.hold == Hold::Ending && !held.leaving {
+            held.leaving = true;
+            self.leaving.add(&held.queue, held.task.executor);
+        }
+        if ended
+            && body_over
+            && let Some(gone) = self.held.remove(&slot)
+        {
+            self.counts.remove(&gone.queue, gone.task.executor);
+            if gone.leaving {
+                self.leaving.remove(&gone.queue, gone.task.executor);
+            }
         }
     }
 
@@ -264,35 +270,5 @@ impl Desk {
             }
             self.sweep(slot);
         }
-    }
-
-    pub(crate) fn note_progress(&mut self, slot: Slot, json: Arc<str>) {
-        if let Some(held) = self.held.get(&slot).filter(|held| held.hold == Hold::Ours) {
-            self.progress.insert(held.claim, json);
-        }
-    }
-
-    pub(crate) fn take_progress(&mut self) -> BTreeMap<Claim, Arc<str>> {
-        std::mem::take(&mut self.progress)
-    }
-
-    /// Takes what is to be written, oldest first, at most `limit` outcomes.
-    pub(crate) fn take(&mut self, limit: usize) -> Batch {
-        let many = self.finishes.len().min(limit);
-        Batch { finishes: self.finishes.drain(..many).collect(), releases: self.releases.drain(..).collect() }
-    }
-
-    /// Puts back what could not be written, in its old order.
-    pub(crate) fn put_back(&mut self, batch: Batch) {
-        for outgoing in batch.finishes.into_iter().rev() {
-            self.finishes.push_front(outgoing);
-        }
-        for release in batch.releases.into_iter().rev() {
-            self.releases.push_front(release);
-        }
-    }
-
-    pub(crate) fn release_unheld(&mut self, claim: Claim) {
-        self.releases.push_back((None, claim));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::counts::Counts;
 use super::{Body, Desk, Held, Hold};
 use crate::rules::demand::{Executor, Load};
 use crate::rules::step::Claim;
@@ -10,26 +11,12 @@ use crate::runtime::handler::StopReason;
 
 impl Desk {
     pub(crate) fn load(&self) -> Load {
-        self.load_of(self.held.values())
+        self.counts.load_without(&Counts::default(), self.reserved)
     }
 
     /// What will be left once the ends at hand are recorded, which travel with the next call.
     pub(crate) fn load_after_ends(&self) -> Load {
-        self.load_of(self.held.values().filter(|held| held.body != Body::Over || held.hold != Hold::Ending))
-    }
-
-    fn load_of<'a>(&self, held: impl Iterator<Item = &'a Held>) -> Load {
-        let mut load = Load { in_flight: self.reserved, ..Load::default() };
-        for held in held {
-            load.in_flight = load.in_flight.saturating_add(1);
-            if let Some(taken) = load.by_queue.get_mut(&*held.queue) {
-                *taken += 1;
-            } else {
-                load.by_queue.insert(held.queue.to_string(), 1);
-            }
-            *load.by_executor.entry(held.task.executor).or_default() += 1;
-        }
-        load
+        self.counts.load_without(&self.leaving, self.reserved)
     }
 
     /// Places that are taken: bodies that are not over, and outcomes not yet durable. Without the look-ahead.
