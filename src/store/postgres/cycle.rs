@@ -117,11 +117,28 @@ async fn one_by_half(db: &Connections, finishes: &mut [Told<'_>], whole: &Part<'
 }
 
 async fn run(db: &Connections, finishes: &[Told<'_>], part: &Part<'_>) -> Result<CycleReply, Failure> {
+    match run_once(db, finishes, part, true).await {
+        Err(Failure::Said(error)) if part.known.gate.may_do_without(&error) => {
+            run_once(db, finishes, part, false).await
+        }
+        answer => answer,
+    }
+}
+
+async fn run_once(
+    db: &Connections,
+    finishes: &[Told<'_>],
+    part: &Part<'_>,
+    gated: bool,
+) -> Result<CycleReply, Failure> {
     let (ends, gives_back) = (finish_waves(finishes), release_waves(part.releases));
     let mut calls = Vec::new();
     calls.extend(ends.iter().flat_map(|wave| finish_calls(db, &finishes[wave.clone()])));
     calls.extend(gives_back.iter().map(|wave| release_call(db, &part.releases[wave.clone()])));
     let due = part.known.due();
+    let gate = part.demand.filter(|_| gated).and_then(|_| part.known.gate.call(db, part.known.sharers()));
+    let waited = gate.is_some();
+    calls.extend(gate);
     calls.extend(part.demand.map(|demand| claim::calls(db, part.pod, demand, &part.looks, due)).unwrap_or_default());
     calls.extend(part.looks.iter().filter(|look| look.asks).map(|look| fronts(db, look)));
     calls.push(due_from(db.call(&db.sql.next_due), due).with("pod", part.pod.as_str()));
@@ -135,6 +152,9 @@ async fn run(db: &Connections, finishes: &[Told<'_>], part: &Part<'_>) -> Result
         }
         for wave in gives_back {
             reply.released.extend(released(&part.releases[wave], &next()?)?);
+        }
+        if waited {
+            next()?;
         }
         let claims = part.demand.map(|demand| claim::claims(demand, &mut next)).transpose()?.unwrap_or_default();
         let fronts = part.looks.iter().map(|look| if look.asks { seen_fronts(&next()?) } else { Ok(Vec::new()) });
@@ -160,7 +180,7 @@ fn learn(
 ) -> Result<()> {
     let (now, spent_ms): (i64, i64) = (clock.try_get("now")?, clock.try_get("spent_ms")?);
     let longest_due: Option<i64> = clock.try_get("due_front")?;
-    let pause_ms = pause_ms(spent_ms, part.known.sharers());
+    let pause_ms = pause_ms(spent_ms, i64::try_from(part.known.sharers()).unwrap_or(i64::MAX));
     due.learn(longest_due.unwrap_or(i64::MAX).min(now - MARGIN_MS), now, pause_ms);
     part.known.set_due(due);
     let lanes = claims.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));

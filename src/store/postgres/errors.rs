@@ -68,6 +68,11 @@ pub(super) fn is_not_kept(error: &tokio_postgres::Error) -> bool {
     })
 }
 
+/// The state that the database answered with.
+pub(super) fn code(error: &tokio_postgres::Error) -> Option<&SqlState> {
+    database(error).map(tokio_postgres::error::DbError::code)
+}
+
 /// Whether somebody else stored a row under the same key first.
 pub(super) fn is_taken(error: &tokio_postgres::Error) -> bool {
     database(error).is_some_and(|db| *db.code() == SqlState::UNIQUE_VIOLATION)

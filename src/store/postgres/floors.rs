@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_postgres::Row;
 
 use super::connection::Connections;
+use super::gate::Gate;
 use super::sql::Call;
 use crate::rules::floors::{Belief, Floor, Floors, Front, Seen, Spans, Trust};
 use crate::rules::step::{PodId, StepId};
@@ -27,6 +28,7 @@ pub(super) struct Known {
     ended: Mutex<Ended>,
     /// How many pods look for the same steps, this one among them; 0 before the first beat.
     sharers: AtomicUsize,
+    pub gate: Gate,
 }
 
 /// Which steps a look counts as waiting.
@@ -103,8 +105,8 @@ impl Known {
         floors.belief()
     }
 
-    pub fn sharers(&self) -> i64 {
-        i64::try_from(self.sharers.load(Ordering::Relaxed)).unwrap_or(i64::MAX)
+    pub fn sharers(&self) -> usize {
+        self.sharers.load(Ordering::Relaxed)
     }
 
     pub fn set_sharers(&self, pods: usize) {

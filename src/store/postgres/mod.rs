@@ -17,6 +17,7 @@ mod examined;
 mod failures;
 mod finish;
 mod floors;
+mod gate;
 mod leader;
 mod lines;
 mod migrate;

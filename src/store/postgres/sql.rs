@@ -169,6 +169,7 @@ statements!(
     channel,
     enqueue,
     enqueue_one,
+    gate,
     hand_off,
     hand_off_one,
     exists,

@@ -3,6 +3,7 @@
 mod bad_rows;
 mod examine;
 mod floors;
+mod gate;
 mod migrations;
 mod plans;
 mod races;
