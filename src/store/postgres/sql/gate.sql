@@ -1,7 +1,7 @@
 -- Wait until a pod may claim, of whom two do at a time, :lane 0 and 1: more would only walk past what the others hold.
 -- The lock goes with the transaction. Who waits for long is turned away, and claims without it.
 select
-  set_config('lock_timeout', '100ms', true),
+  set_config('lock_timeout', '500ms', true),
   pg_advisory_xact_lock(7381240360074215424 + cast(fleet.tableoid as bigint) * 4 + cast(:lane as bigint)),  -- "fleet…"
   set_config('lock_timeout', fleet.lock_timeout, true)
 from (
