@@ -7,8 +7,9 @@
 //! rescued) come in no order of time and have no floor; a store keeps them apart.
 //!
 //! What can still appear below a floor was stored by a transaction that took longer than [`MARGIN_MS`] to commit.
-//! It is found by the next full look, which begins at the start: once in [`FULL_LOOK_MS`], or seldom enough to
-//! cost a twentieth of the time, of all pods that look for the same together. So is everything when the database's clock went back.
+//! It is found by the next full look, which begins at the start: once in [`FULL_LOOK_MS`], or seldom enough that
+//! those of all pods that look for the same together cost a twentieth of the time. So is everything when the
+//! database's clock went back.
 
 use std::sync::Arc;
 
@@ -90,8 +91,9 @@ pub struct Seen {
 
 /// For how long a full look that took so long is not repeated by one of so many pods that all make them: together they
 /// spend on it what one would alone, and each finds what all look for.
-pub fn pause_ms(spent_ms: i64, sharers: i64) -> i64 {
-    FULL_LOOK_MS.max(spent_ms.saturating_mul(FULL_LOOK_SHARE).saturating_mul(sharers.max(1)))
+pub fn pause_ms(spent_ms: i64, sharers: usize) -> i64 {
+    let sharers = i64::try_from(sharers.max(1)).unwrap_or(i64::MAX);
+    FULL_LOOK_MS.max(spent_ms.saturating_mul(FULL_LOOK_SHARE).saturating_mul(sharers))
 }
 
 impl Trust {

@@ -56,7 +56,8 @@ impl LeaderLoop {
             let began = self.core.clock.monotonic();
             let is_behind = self.tick().await;
             let took = self.core.clock.monotonic().since(began);
-            wait = if is_behind { rest_after(took) } else { Millis::MAX }.min(self.core.config.recovery_interval);
+            let interval = self.core.config.recovery_interval;
+            wait = if is_behind { interval.min(rest_after(took)) } else { interval };
         }
     }
 

@@ -27,8 +27,8 @@ use crate::store::{ClaimCall, ProgressReport};
 /// How long bodies get to end once they were told that the grace is over.
 pub(crate) const UNWIND_GRACE: Millis = Millis(2000);
 
-/// While ends gather, how often it is looked whether a claim is due that takes them along: each end tells of itself, and
-/// to look costs as much as the pod holds.
+/// While ends gather, how often it is looked whether a claim is due that takes them along: not at each end, though each
+/// tells of itself.
 const GATHER_STRIDE: Millis = Millis(5);
 
 /// What the loop does after a tick.

@@ -8,6 +8,7 @@ use super::connection::{Connections, Failure};
 use super::errors::{Effect, internal, partly, row_fault};
 use super::finish::{Told, finish_calls, finish_waves, recorded_ids, release_call, release_waves, released, verdicts};
 use super::floors::{Known, Look, due_from, fronts, seen_fronts};
+use super::sql::Call;
 use crate::rules::floors::{Floor, MARGIN_MS, Seen, pause_ms};
 use crate::rules::step::{Claim, PodId};
 use crate::rules::time::Timestamp;
@@ -117,9 +118,11 @@ async fn one_by_half(db: &Connections, finishes: &mut [Told<'_>], whole: &Part<'
 }
 
 async fn run(db: &Connections, finishes: &[Told<'_>], part: &Part<'_>) -> Result<CycleReply, Failure> {
-    match run_once(db, finishes, part, true).await {
-        Err(Failure::Said(error)) if part.known.gate.may_do_without(&error) => {
-            run_once(db, finishes, part, false).await
+    let gate = part.demand.and_then(|_| part.known.gate.call(db, part.known.sharers()));
+    let gated = gate.is_some();
+    match run_once(db, finishes, part, gate).await {
+        Err(Failure::Said(error)) if gated && part.known.gate.may_do_without(&error) => {
+            run_once(db, finishes, part, None).await
         }
         answer => answer,
     }
@@ -129,15 +132,14 @@ async fn run_once(
     db: &Connections,
     finishes: &[Told<'_>],
     part: &Part<'_>,
-    gated: bool,
+    gate: Option<Call<'_>>,
 ) -> Result<CycleReply, Failure> {
     let (ends, gives_back) = (finish_waves(finishes), release_waves(part.releases));
     let mut calls = Vec::new();
     calls.extend(ends.iter().flat_map(|wave| finish_calls(db, &finishes[wave.clone()])));
     calls.extend(gives_back.iter().map(|wave| release_call(db, &part.releases[wave.clone()])));
     let due = part.known.due();
-    let gate = part.demand.filter(|_| gated).and_then(|_| part.known.gate.call(db, part.known.sharers()));
-    let waited = gate.is_some();
+    let gated = gate.is_some();
     calls.extend(gate);
     calls.extend(part.demand.map(|demand| claim::calls(db, part.pod, demand, &part.looks, due)).unwrap_or_default());
     calls.extend(part.looks.iter().filter(|look| look.asks).map(|look| fronts(db, look)));
@@ -153,9 +155,8 @@ async fn run_once(
         for wave in gives_back {
             reply.released.extend(released(&part.releases[wave], &next()?)?);
         }
-        if waited {
-            next()?;
-        }
+        let waited = if gated { next()? } else { Vec::new() };
+        let waited_ms = waited.first().map_or(Ok(0), |row| row.try_get("waited_ms"))?;
         let claims = part.demand.map(|demand| claim::claims(demand, &mut next)).transpose()?.unwrap_or_default();
         let fronts = part.looks.iter().map(|look| if look.asks { seen_fronts(&next()?) } else { Ok(Vec::new()) });
         let fronts = fronts.collect::<Result<Vec<_>>>()?;
@@ -163,7 +164,7 @@ async fn run_once(
         let clock = clock.first().ok_or_else(|| internal("one row was expected"))?;
         (reply.pod_alive, reply.now) = (clock.try_get("alive")?, Timestamp(clock.try_get("now")?));
         reply.next_due = clock.try_get::<_, Option<i64>>("next_due")?.map(Timestamp);
-        learn(part, due, clock, fronts, &claims)?;
+        learn(part, due, (clock, waited_ms), fronts, &claims)?;
         reply.claims = claims.into_iter().flatten().collect();
         Ok(reply)
     };
@@ -174,13 +175,13 @@ async fn run_once(
 fn learn(
     part: &Part<'_>,
     mut due: Floor,
-    clock: &Row,
+    (clock, waited_ms): (&Row, i64),
     fronts: Vec<Vec<Option<i64>>>,
     claims: &[Vec<Claimed>],
 ) -> Result<()> {
     let (now, spent_ms): (i64, i64) = (clock.try_get("now")?, clock.try_get("spent_ms")?);
     let longest_due: Option<i64> = clock.try_get("due_front")?;
-    let pause_ms = pause_ms(spent_ms, i64::try_from(part.known.sharers()).unwrap_or(i64::MAX));
+    let pause_ms = pause_ms(spent_ms - waited_ms, part.known.sharers());
     due.learn(longest_due.unwrap_or(i64::MAX).min(now - MARGIN_MS), now, pause_ms);
     part.known.set_due(due);
     let lanes = claims.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));

@@ -29,12 +29,15 @@ impl Gate {
         Some(db.call(&db.sql.gate).with("lane", i64::from(lane)))
     }
 
-    /// Whether a call that failed so may do without the gate. Nothing of it was done.
+    /// Whether a call that began at the gate and failed so may do without it. Nothing of it was done.
     pub fn may_do_without(&self, error: &tokio_postgres::Error) -> bool {
         let absent = [SqlState::FEATURE_NOT_SUPPORTED, SqlState::UNDEFINED_FUNCTION, SqlState::INSUFFICIENT_PRIVILEGE];
         match code(error) {
             Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => true,
-            Some(code) if absent.contains(code) => !self.is_absent.swap(true, Ordering::Relaxed),
+            Some(code) if absent.contains(code) => {
+                self.is_absent.store(true, Ordering::Relaxed);
+                true
+            }
             Some(_) | None => false,
         }
     }
