@@ -108,7 +108,7 @@ bench-sqlite: $(BENCH)/.installed
 bench-postgres: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed
 	$(BENCH_POSTGRES) -m postgres
 
-bench-profile: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Say where the time of a drain on Postgres goes, by statement and by function; PROFILE_SCENE=one, sync, latency or inside: of single calls
+bench-profile: $(BENCH_BUILT) $(BENCH)/venv-postgres/.installed ## Say where the time of a drain on Postgres goes, by statement and by function; PROFILE_SCENE=bulk, one, sync, latency or inside: of calls
 	$(BENCH_POSTGRES) -m postgres.profile
 
 # `cargo bench` is the release profile, in the target folder of all; without a server, Postgres is left out, loudly.

@@ -18,7 +18,8 @@ class Figure(NamedTuple):
     times: int
 
     def __str__(self) -> str:
-        return f"{_short(self.median)} ({_short(self.least)}–{_short(self.most)})"
+        spread = f" ({_short(self.least)}–{_short(self.most)})"
+        return _short(self.median) + (spread if self.times > 1 else "")
 
 
 class Latency(NamedTuple):

@@ -19,7 +19,7 @@ How throughput and latency change with sizes, on one machine; and how to let you
 `make bench-curves` wrote this page; timings are never test assertions.
 
 Server, callers and workers share the machine; commits wait for the disk, as Postgres does unless it is told otherwise.
-Each figure is the median of {{times}} runs, with least and most in brackets; points of one curve take turns.
+{{figures}}
 
 ## How to read it
 - **steps/s** is the rate of the bodies in the middle of a backlog: the first and the last {100 // EDGE} % of those that
@@ -49,7 +49,7 @@ def written(results: Results, curves: Sequence[Curve]) -> str:
     times = max((len(runs) for by_name in results.samples.values() for runs in by_name.values()), default=0)
     facts = {**results.facts, "versions": ", ".join(results.versions), "command": f"`{settings.COMMAND}`"}
     parts = ["**A quick run: not for comparing.**\n"] if settings.QUICK else []
-    parts += [HEAD.format(times=times), "## Where", ""]
+    parts += [HEAD.format(figures=_figures(times)), "## Where", ""]
     parts += table(["what", "which"], [[name, fact] for name, fact in facts.items()])
     parts += [f"\nNot measured: {what}: {why}" for what, why in results.missing.items()]
     parts += ["", "## The knees", "", *_knees(results, curves)]
@@ -93,6 +93,12 @@ def _bend(results: Results, curve: Curve) -> str:
     if bend.fallen_at is None:
         return f"{best}; {enough}; up to the last point it does not stay below {FALLEN:.0%}."
     return f"{best}; {enough}; from **{short(bend.fallen_at)}** on it is below {FALLEN:.0%}."
+
+
+def _figures(times: int) -> str:
+    if times == 1:
+        return "Each figure is of one run: neighbours on a curve differ by a tenth and more from run to run."
+    return f"Each figure is the median of {times} runs, least and most in brackets; points of one curve take turns."
 
 
 def _medians(results: Results, curve: Curve) -> dict[float, float]:

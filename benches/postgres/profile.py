@@ -2,15 +2,16 @@
 
 What each statement took is read from the server's log; what processors did, in workers and server, from `perf`,
 where it is. PROFILE_STEPS (100,000) is the backlog, PROFILE_WORKERS (1) how many drain it, PROFILE_RUN (auto, thread,
-process) where bodies run. PROFILE_SCENE (drain) looks at single calls instead, by statement alone: `one` and `sync`
-(PROFILE_STEPS steps, 200 if unsaid, stored one after the other), `latency` (the same every 50 ms, for an idle worker of
-another process), `inside` (the same for the pod that stores them).
+process) where bodies run. PROFILE_SCENE (drain) looks at calls instead, by statement alone: `bulk` (PROFILE_STEPS
+steps, a thousand at a time), `one` and `sync` (as many, 200 if unsaid, stored one after the other), `latency` (the same
+every 50 ms, for an idle worker of another process), `inside` (the same for the pod that stores them).
 """
 
 from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,8 @@ from postgres.server import Database, measured_server
 from processes import BenchError, Run
 
 SCENE = os.environ.get("PROFILE_SCENE", "drain")
-SCENES = ("drain", "one", "sync", "latency", "inside")
-STEPS = int(os.environ.get("PROFILE_STEPS", "100000" if SCENE == "drain" else "200"))
+SCENES = ("drain", "bulk", "one", "sync", "latency", "inside")
+STEPS = int(os.environ.get("PROFILE_STEPS", "100000" if SCENE in ("drain", "bulk") else "200"))
 WORKERS = int(os.environ.get("PROFILE_WORKERS", "1"))
 RUN = os.environ.get("PROFILE_RUN", "auto")
 SIZES = {"thread": 8, "process": 2}
@@ -69,19 +70,25 @@ def main() -> int:
 
 
 def _call(ours: Contender, run: Run, database: Database) -> None:
-    """Let one process make single calls."""
+    """Let one process make calls."""
     server = database.server
     database.log_durations()
     with run.workers(1, *ours.worker) if SCENE == "latency" else nullcontext():
         if SCENE == "latency":
             run.call(*ours.calls, SCENE, "1")
             run.await_ticks(1)
-        before, server_s, began = database.counters(), server.cpu_s(), time.monotonic()
+        before, server_s, caller_s, began = database.counters(), server.cpu_s(), _ended_s(), time.monotonic()
         run.call(*ours.calls, SCENE, str(STEPS))
-        seconds, server_s = time.monotonic() - began, server.cpu_s() - server_s
+        seconds, server_s, caller_s = time.monotonic() - began, server.cpu_s() - server_s, _ended_s() - caller_s
     print(f"\n{STEPS:,} steps in {seconds:.2f} s, the start of the process included")
-    print(f"processor time of the server per step: {server_s / STEPS * 1e6:.0f} µs")
+    print(f"processor time per step: caller {caller_s / STEPS * 1e6:.1f} µs, server {server_s / STEPS * 1e6:.1f} µs")
     _tell_statements(server.said(before))
+
+
+def _ended_s() -> float:
+    """Give the processor time of all processes of ours that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _drained(run: Run, database: Database, drained: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from postgres.results import Results
 from stress import settings
-from stress.scenes import WINDOWS
+from stress.scenes import RATES, WINDOWS
 from stress.verdicts import Verdict, handful, held, many_pods
 from tables import short, table
 
@@ -22,7 +22,9 @@ Pods are in up to eight processes, from eight pods on with several pods each; bo
 
 ## How to read it
 - **Pods on one queue**: all are there and idle when a backlog appears, which is stored in one transaction.
-  The rate is that of the bodies in the middle of it; statements and transactions are counted in the server's log.
+  Of the bodies in the order of their beginnings the first and the last tenth are left out.
+  *Up to speed* is the same of those that begin in the later half of the time: a pod takes what it has places for at
+  first, and more as it sees how fast bodies end. Statements and transactions are counted in the server's log.
 - **One step for idle pods**: a step is stored by SQL, with one notification.
   *after* are the transactions of all pods in the second from then on, *idle* those of a second without it.
 - **An old snapshot**: a transaction that has read the steps stays open, as that of a report or a dump does, while
@@ -33,8 +35,8 @@ Pods are in up to eight processes, from eight pods on with several pods each; bo
 
 def judged(results: Results) -> list[Verdict]:
     """Give the verdicts of what was measured."""
-    rates = {x: one.median for x, one in results.line("pods", "rate").items()}
-    found = [many_pods(rates), handful(_median(results, "wakes", "idle pods", "woken"))]
+    found = [many_pods(_medians(results, metric), when) for metric, when in RATES.items()]
+    found.append(handful(_median(results, "wakes", "idle pods", "woken")))
     for metric, what in (("rate", "whole time"), ("last", "last fifth")):
         beside, without = (_median(results, "held", name, metric) for name in ("snapshot", "nothing"))
         found.append(held(beside, without, what))
@@ -58,18 +60,21 @@ def written(results: Results) -> str:
 
 
 def _pods(results: Results) -> Iterator[str]:
-    lines = {metric: results.line("pods", metric) for metric in ("rate", "statements", "transactions")}
-    best = max((one.median for one in lines["rate"].values()), default=0.0)
-    if not best:
+    counted = ("statements", "transactions")
+    lines = {metric: results.line("pods", metric) for metric in (*RATES, *counted)}
+    best = {metric: max(_medians(results, metric).values(), default=0.0) for metric in RATES}
+    if not all(best.values()):
         return
     yield "\n## Pods on one queue\n"
     if not settings.QUICK:
         yield "![Pods on one queue](postgres-stress-pods.svg)\n"
     rows = []
-    for x, rate in lines["rate"].items():
-        cost = [str(lines[metric].get(x, "–")) for metric in ("statements", "transactions")]
-        rows.append([short(x), str(rate), f"{rate.median / best:.2f}", *cost])
-    yield from table(["pods", "steps/s", "÷ best", "statements per step", "transactions per step"], rows)
+    for x in lines["rate"]:
+        rates = [(lines[metric][x], f"{lines[metric][x].median / best[metric]:.2f}") for metric in RATES]
+        cost = [str(lines[metric].get(x, "–")) for metric in counted]
+        rows.append([short(x), *(str(cell) for pair in rates for cell in pair), *cost])
+    heads = [head for when in RATES.values() for head in (f"{when}, steps/s", "÷ best")]
+    yield from table(["pods", *heads, *(f"{metric} per step" for metric in counted)], rows)
 
 
 def _wakes(results: Results) -> Iterator[str]:
@@ -93,6 +98,10 @@ def _held(results: Results) -> Iterator[str]:
         figures = [results.figure(("held", name, metric)) for metric in ("rate", "last", "dead")]
         rows.append([name, *(short(one.median) if one else "–" for one in figures)])
     yield from table(["held", "steps/s", "last, steps/s", "dead rows at the end"], rows)
+
+
+def _medians(results: Results, metric: str) -> dict[float, float]:
+    return {x: one.median for x, one in results.line("pods", metric).items()}
 
 
 def _median(results: Results, scene: str, name: str, metric: str) -> float | None:

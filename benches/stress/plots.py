@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drawing import COLOURS, PALE, axes_of, from_zero, save, spread
 from postgres.results import Results
-from stress.scenes import WINDOWS
+from stress.scenes import RATES, WINDOWS
 
 __all__ = ["draw"]
 
@@ -21,9 +21,13 @@ def draw(results: Results, folder: Path, held_s: float) -> None:
 
 def _pods(results: Results, file: Path) -> None:
     figure, (axis,) = axes_of(1)
-    rates = results.line("pods", "rate")
-    spread(axis, rates, COLOURS[0])
-    from_zero(axis, max((one.most for one in rates.values()), default=0.0), "steps/s")
+    most = 0.0
+    for (metric, when), colour in zip(RATES.items(), COLOURS, strict=False):
+        rates = results.line("pods", metric)
+        spread(axis, rates, colour, when)
+        most = max(most, *(one.most for one in rates.values()), 0.0)
+    from_zero(axis, most, "steps/s")
+    axis.legend(frameon=False)
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_formatter("{x:g}")
     axis.set_xlabel("pods on one queue")

@@ -15,7 +15,10 @@ from postgres.scenes import Sample, Scenes
 from postgres.server import Database
 from processes import Run
 
-__all__ = ["WINDOWS", "Stress"]
+__all__ = ["RATES", "WINDOWS", "Stress"]
+
+RATES = {"later": "up to speed", "rate": "from idle on"}
+"""How the rate of pods that work off a backlog is counted, and what that is called."""
 
 AHEAD = 20_000
 """Under full load, so many steps wait."""
@@ -44,8 +47,11 @@ class Stress:
             run.until(lambda: count if time.monotonic() > until else run.begun(), count)
             steps = run.begun()
             asked = {"statements": database.statements(before), "transactions": database.begun(before)}
+            began_ns = [tick.began_ns for tick in run.ticks()]
+            halfway = (began_ns[0] + began_ns[-1]) / 2
             return {
-                "rate": steady([tick.began_ns for tick in run.ticks()]),
+                "rate": steady(began_ns),
+                "later": steady([at for at in began_ns if at >= halfway]),
                 **{name: value / steps for name, value in asked.items()},
             }
 

@@ -27,13 +27,13 @@ class Verdict:
     reached: bool
 
 
-def many_pods(rates: Mapping[float, float]) -> Verdict | None:
+def many_pods(rates: Mapping[float, float], when: str) -> Verdict | None:
     """Compare the rate of the most pods with the best one."""
     if not rates:
         return None
     most, best = max(rates), max(rates.values())
     ratio = rates[most] / best if best else 0.0
-    return Verdict(f"{most:g} pods ÷ the best", f"{ratio:.2f}", f"≥ {PODS_LEAST}", ratio >= PODS_LEAST)
+    return Verdict(f"{most:g} pods ÷ the best, {when}", f"{ratio:.2f}", f"≥ {PODS_LEAST}", ratio >= PODS_LEAST)
 
 
 def handful(woken: float | None) -> Verdict | None:

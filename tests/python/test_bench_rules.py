@@ -85,12 +85,13 @@ def test_a_leak_a_lost_step_and_one_recorded_twice_are_each_told() -> None:
 
 
 def test_most_pods_are_compared_with_the_best_of_all() -> None:
-    enough, less = many_pods({1: 50.0, 8: 100.0, 64: 80.0}), many_pods({1: 50.0, 8: 100.0, 64: 79.0})
+    enough = many_pods({1: 50.0, 8: 100.0, 64: 80.0}, "in the end")
+    less = many_pods({1: 50.0, 8: 100.0, 64: 79.0}, "in the end")
     assert enough is not None
     assert enough.reached
     assert less is not None
     assert not less.reached
-    assert many_pods({}) is None
+    assert many_pods({}, "in the end") is None
 
 
 def test_what_was_not_measured_under_stress_is_not_judged() -> None:
