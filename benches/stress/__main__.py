@@ -55,6 +55,8 @@ def main() -> int:
     results = Results.read(settings.KEPT) if kept else Results()
     if not settings.PAGE_ONLY:
         results.missing.clear()  # it is tried once more
+        if kept:
+            results.facts["runs"] = "broken off, and gone on with"
         _measure(results)
     text = page.written(results)
     if not settings.QUICK and not results.missing:
