@@ -52,9 +52,10 @@ create table /*schema*/step_tracker (
   tags jsonb not null default '[]' check (jsonb_typeof(tags) = 'array'),
   payload bytea not null
 ) with (
-  -- Room on the page for the versions a step goes through; dead ones are swept early, for claims walk past them.
+  -- Room on the page for the versions a step goes through; dead ones are swept early, for claims walk past them, and
+  -- without the pauses that vacuum makes elsewhere: under load it would never be done, and the table grow for ever.
   fillfactor = 40, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
-  autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05
+  autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05
 );
 
 -- Claim order over all queues (P9), and within one. Steps that are pending since they were stored stand apart from
